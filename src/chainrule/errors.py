@@ -1,0 +1,97 @@
+"""The exception tree. Every error says the operation, what was expected, what was got, the remedy and the user's line.
+
+Each class also inherits the built-in exception that Python or NumPy would raise, so that existing `except ValueError`
+clauses go on working.
+"""
+
+from __future__ import annotations
+
+from chainrule.source import Location, user_location
+
+
+class ChainruleError(Exception):
+    """The root of every error that chainrule raises on purpose.
+
+    The parts are attributes, so a program can read them: `operation`, `expected`, `got`, `remedy` and `location`.
+
+    >>> print(ShapeError("matmul", expected="equal inner axes", got="(2, 3) and (2, 4)", remedy="Transpose one operand.", location=None))
+    matmul: expected equal inner axes; got (2, 3) and (2, 4). Transpose one operand.
+    """
+
+    def __init__(
+        self, operation: str, *, expected: str, got: str, remedy: str, location: Location | None | type[Ellipsis] = Ellipsis
+    ) -> None:
+        self.operation, self.expected, self.got, self.remedy = operation, expected, got, remedy
+        self.location: Location | None = user_location() if location is Ellipsis else location  # type: ignore[assignment]
+        super().__init__(operation, expected, got, remedy)
+
+    @property
+    def sentence(self) -> str:
+        """The message on one line, without the place: what a command line prints."""
+        return f"{self.operation}: expected {self.expected}; got {self.got}. {self.remedy}"
+
+    def __str__(self) -> str:
+        if self.location is None:
+            return self.sentence
+        source = self.location.text
+        return f"{self.sentence}\n  at {self.location}" + (f": {source}" if source else "")
+
+
+class ShapeError(ChainruleError, ValueError):
+    """Shapes that an operation cannot accept."""
+
+
+class DtypeError(ChainruleError, TypeError):
+    """Dtypes that an operation cannot accept."""
+
+
+class AxisError(ChainruleError, ValueError, IndexError):
+    """An axis or an index that the array does not have."""
+
+
+class ArgumentError(ChainruleError, ValueError):
+    """A setting outside its meaning: a negative step, an unknown option."""
+
+
+class StructureError(ChainruleError, TypeError):
+    """Containers whose structure differs where it must agree."""
+
+
+class UnsupportedError(ChainruleError, TypeError):
+    """A NumPy function, or a use of it, that chainrule does not trace."""
+
+
+class ConcreteError(ChainruleError, TypeError):
+    """Python asked for the number behind a traced value where none exists: inside `vmap`, or a loop's body."""
+
+
+class LeakError(ChainruleError, RuntimeError):
+    """A traced value that outlived the function it was traced in."""
+
+
+class DerivativeError(ChainruleError, TypeError):
+    """A derivative that does not exist or is not declared."""
+
+
+class CheckError(ChainruleError, AssertionError):
+    """A derivative that a check found to be wrong."""
+
+
+class InexactError(ChainruleError, ArithmeticError):
+    """A value that no fraction equals, asked for in exact arithmetic."""
+
+
+class GraphError(ChainruleError, ValueError):
+    """A graph, or the text of one, that is not well formed."""
+
+
+class DependencyError(ChainruleError, ImportError):
+    """An optional package that the call needs and that is not installed."""
+
+
+class DataError(ChainruleError, ValueError):
+    """Data that a model cannot be fitted to or applied to: a missing column, an empty table, an infinite target."""
+
+
+class ModelFileError(ChainruleError, ValueError):
+    """A model file that is truncated, altered, hostile or not chainrule's."""

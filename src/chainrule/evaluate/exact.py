@@ -1,0 +1,160 @@
+"""Evaluation in exact fractions: the very graph that ran, without rounding.
+
+A float is read as the fraction that it is. Where a value is not rational an InexactError says which operation it was;
+where it does not exist (a division by zero) it is `UNDEFINED`, which behaves as NaN does and harms nothing unless used.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import InexactError
+from chainrule.evaluate.program import Program
+from chainrule.graph import Graph
+
+
+class Undefined:
+    """The exact value that is none, such as 1/0: arithmetic with it gives it back, and no comparison with it holds."""
+
+    def _same(self, *_: Any) -> Undefined:
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _same
+    __pow__ = __rpow__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __neg__ = __abs__ = __pos__ = _same
+
+    def _never(self, _: Any) -> bool:
+        return False
+
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = _never  # type: ignore[assignment]
+    __hash__ = object.__hash__
+
+    def __ne__(self, _: Any) -> bool:
+        return True
+
+    def __float__(self) -> float:
+        return math.nan
+
+    def __repr__(self) -> str:
+        return "UNDEFINED"
+
+
+UNDEFINED = Undefined()
+
+
+class ExactArithmetic:
+    """The arithmetic that scalar bodies run in over fractions (and over dual numbers of them).
+
+    Whatever is not rational raises InexactError.
+    """
+
+    def select(self, condition: Any, then: Any, otherwise: Any) -> Any:
+        """`then` where the condition holds, else `otherwise`."""
+        return then if condition else otherwise
+
+    def divide(self, x: Any, y: Any) -> Any:
+        """The quotient; UNDEFINED by zero."""
+        return UNDEFINED if y == 0 else x / (Fraction(y) if isinstance(y, int) else y)
+
+    def floor(self, x: Any) -> Any:
+        """The largest integer that is not above x."""
+        return Fraction(math.floor(x))
+
+    def power(self, x: Any, y: Any) -> Any:
+        """x to the y where that is rational."""
+        if isinstance(y, Fraction) and y.denominator != 1:
+            root = Fraction(y)
+            base = self.root(x, root.denominator)
+            return self.power(base, Fraction(root.numerator))
+        exponent = int(y)
+        return UNDEFINED if x == 0 and exponent < 0 else x**exponent
+
+    def sqrt(self, x: Any) -> Any:
+        """The square root of the square of a fraction."""
+        return self.root(x, 2)
+
+    def cbrt(self, x: Any) -> Any:
+        """The cube root of the cube of a fraction, with its sign."""
+        return -self.root(-x, 3) if x < 0 else self.root(x, 3)
+
+    def root(self, x: Any, degree: int) -> Any:
+        """The root of that degree of a fraction that has one."""
+        if x < 0:
+            return UNDEFINED
+        x = Fraction(x)
+        top, bottom = (_integer_root(part, degree) for part in (x.numerator, x.denominator))
+        if top is None or bottom is None:
+            raise inexact("root", f"the {degree}. root of {x}")
+        return Fraction(top, bottom)
+
+    def __getattr__(self, name: str) -> Any:
+        def refuse(*values: Any) -> Any:
+            raise inexact(name, f"{name}({', '.join(map(str, values))})")
+
+        return refuse
+
+
+def _integer_root(n: int, degree: int) -> int | None:
+    guess = math.isqrt(n) if degree == 2 else round(n ** (1 / degree)) if n < 2**1000 else 0
+    return next((root for root in (guess - 1, guess, guess + 1) if root >= 0 and root**degree == n), None)
+
+
+def inexact(operation: str, value: str) -> InexactError:
+    """The error for a value that no fraction equals."""
+    return InexactError(operation, expected="a rational value", got=value, remedy="Evaluate in floating point, or choose inputs where the value is a fraction.")
+
+
+exact_arithmetic = ExactArithmetic()
+
+
+def to_fractions(value: Any) -> np.ndarray:
+    """An object array of the fractions that these numbers are; booleans stay booleans, NaN becomes UNDEFINED.
+
+    >>> to_fractions([0.5, 3])
+    array([Fraction(1, 2), Fraction(3, 1)], dtype=object)
+    """
+    array = np.asarray(value)
+    result = np.empty(array.shape, object)
+    for index in np.ndindex(array.shape):
+        result[index] = _fraction(array[index])
+    return result
+
+
+def _fraction(number: Any) -> Any:
+    if isinstance(number, (bool, np.bool_)):
+        return bool(number)
+    if isinstance(number, (Fraction, Undefined)):
+        return number
+    if isinstance(number, (int, np.integer)):
+        return Fraction(int(number))
+    if isinstance(number, (float, np.floating)):
+        if math.isnan(number):
+            return UNDEFINED
+        if math.isinf(number):
+            raise inexact("exact", str(float(number)))
+        return Fraction(*float(number).as_integer_ratio())
+    return number  # a dual number, or whatever else a law evaluates in
+
+
+def evaluate_exactly(graph: Graph, *values: Any) -> tuple[np.ndarray, ...]:
+    """The outputs of a graph as object arrays of fractions.
+
+    >>> from chainrule.graph import Input
+    >>> from chainrule.types import ArrayType
+    >>> x = Input(ArrayType.of(1.0))
+    >>> evaluate_exactly(Graph([x], [x / 3]), Fraction(1, 2))
+    (array(Fraction(1, 6), dtype=object),)
+    """
+    results = Program(graph, "exact", to_fractions).run([to_fractions(value) for value in values])
+    return tuple(_as_objects(result) for result in results)
+
+
+def _as_objects(result: Any) -> np.ndarray:
+    if isinstance(result, np.ndarray):
+        return result
+    array = np.empty((), object)
+    array[()] = result
+    return array

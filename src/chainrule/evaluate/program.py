@@ -1,0 +1,63 @@
+"""Evaluation in NumPy: the reference meaning of a graph, against which every other is held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.graph import Constant, Graph, Input, Node
+
+
+class Program:
+    """A graph as a list of calls, in order, each value released after its last use.
+
+    `meaning` names the fact of an operation that is called ("reference" or "exact"), and `read` turns the value of a
+    constant into that meaning's numbers.
+    """
+
+    def __init__(self, graph: Graph, meaning: str = "reference", read: Callable[[np.ndarray], Any] = lambda value: value) -> None:
+        order = graph.nodes
+        inputs = set(graph.inputs)
+        place = {node: k for k, node in enumerate([*graph.inputs, *(node for node in order if node not in inputs)])}
+        self._inputs = len(graph.inputs)
+        self._fixed: list[Any] = [None] * len(place)
+        self._steps: list[tuple[Callable[..., Any], tuple[int, ...], dict[str, Any], int, tuple[int, ...], Node]] = []
+        self._outputs = [place[node] for node in graph.outputs]
+        last = {place[operand]: node for node in order for operand in node.operands}
+        kept = set(self._outputs)
+        for node in order:
+            if isinstance(node, Constant):
+                self._fixed[place[node]] = read(node.value)
+            elif node.operation is not None:
+                slots = tuple(place[operand] for operand in node.operands)
+                dead = tuple({slot for slot in slots if last[slot] is node and slot not in kept})
+                function = getattr(node.operation, meaning)
+                self._steps.append((function, slots, dict(node.parameters), place[node], dead, node))
+            elif isinstance(node, Input) and node not in inputs:
+                raise KeyError(f"{node!r} is not an input of the graph")
+
+    def run(self, values: Sequence[Any]) -> list[Any]:
+        """The outputs for these values of the inputs."""
+        memory = self._fixed.copy()
+        memory[: self._inputs] = values
+        for function, slots, parameters, target, dead, _ in self._steps:
+            memory[target] = function(*[memory[slot] for slot in slots], **parameters)
+            for slot in dead:
+                memory[slot] = None
+        return [memory[slot] for slot in self._outputs]
+
+
+def evaluate(graph: Graph, *values: Any) -> tuple[np.ndarray, ...]:
+    """The outputs of a graph in NumPy's arithmetic; floating-point warnings are not raised.
+
+    >>> from chainrule.types import ArrayType
+    >>> x = Input(ArrayType.of(1.0))
+    >>> evaluate(Graph([x], [x * x + 1]), 3.0)
+    (array(10.),)
+    """
+    given = [np.asarray(value, node.dtype) for value, node in zip(values, graph.inputs, strict=True)]
+    with np.errstate(all="ignore"):
+        results = Program(graph).run(given)
+    return tuple(np.asarray(result) for result in results)

@@ -1,0 +1,104 @@
+"""The arguments of a transformed function: which leaves belong to which argument, and what they are called."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.errors import ArgumentError, DerivativeError
+from chainrule.pytree import LEAF, Structure, paths, unflatten
+from chainrule.trace import TracedFunction, is_number, trace_function
+from chainrule.types import is_floating
+
+Argnums = int | tuple[int, ...]
+
+
+def name_of_function(function: Callable[..., Any]) -> str:
+    """How errors call a function."""
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def leaf_names(function: Callable[..., Any], structure: Structure) -> list[str]:
+    """A name for each leaf of (args, kwargs), from the parameters of the function: `theta[0]`, `x`."""
+    arguments, options = structure.children
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "x")
+    names: list[str] = []
+    for k, child in enumerate(arguments.children):
+        names += paths(child, positional[k] if k < len(positional) else f"{rest}[{k - len(positional)}]")
+    for key, child in zip(options.memory or (), options.children, strict=True):
+        names += paths(child, str(key))
+    return names
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The inputs that a derivative is taken by: their numbers among the graph's inputs, and their tree."""
+
+    numbers: tuple[int, ...]
+    structure: Structure
+
+    def pick(self, inputs: Sequence[Any]) -> list[Any]:
+        """The selected ones of some inputs."""
+        return [inputs[k] for k in self.numbers]
+
+
+def trace_arguments(function: Callable[..., Any], leaves: Sequence[Any], structure: Structure, **options: Any) -> TracedFunction:
+    """Trace a function at (args, kwargs) of this structure, its inputs named after its parameters."""
+    return trace_function(function, leaves, structure, names=leaf_names(function, structure), **options)
+
+
+def select(operation: str, function: Callable[..., Any], traced: TracedFunction, leaves: Sequence[Any], structure: Structure, argnums: Argnums) -> Selection:
+    """The inputs that `argnums` means. All of their leaves must be floating."""
+    arguments = structure.children[0].children
+    asked = argnums if isinstance(argnums, tuple) else (argnums,)
+    for number in asked:
+        if not isinstance(number, int) or not -len(arguments) <= number < len(arguments):
+            raise ArgumentError(
+                operation,
+                expected=f"argnums among the {len(arguments)} positional arguments of {name_of_function(function)}",
+                got=f"{number!r}",
+                remedy="Count positional arguments from 0, and pass what you differentiate by position.",
+            )
+    starts = [sum(child.leaves for child in arguments[:k]) for k in range(len(arguments) + 1)]
+    chosen = [number % len(arguments) for number in asked]
+    place = _places(leaves)
+    numbers = []
+    for k in chosen:
+        for leaf in range(starts[k], starts[k + 1]):
+            numbers.append(_floating(operation, traced, place[leaf], leaf_names(function, structure)[leaf], leaves[leaf]))
+    trees = tuple(arguments[k] for k in chosen)
+    return Selection(tuple(numbers), trees[0] if not isinstance(argnums, tuple) else Structure(tuple, None, trees))
+
+
+def _places(leaves: Sequence[Any]) -> list[int | None]:
+    """The number of each leaf among the inputs; None where it is not a number."""
+    count = -1
+    places: list[int | None] = []
+    for leaf in leaves:
+        count += is_number(leaf)
+        places.append(count if is_number(leaf) else None)
+    return places
+
+
+def _floating(operation: str, traced: TracedFunction, place: int | None, name: str, leaf: Any) -> int:
+    if place is not None and is_floating(traced.graph.inputs[place].dtype):
+        return place
+    got = type(leaf).__name__ if place is None else f"{name} of type {traced.graph.inputs[place].type}"
+    raise DerivativeError(
+        operation,
+        expected=f"floating-point numbers in {name}, to differentiate by",
+        got=got,
+        remedy="Pass it as floats (x.astype(float), 3.0 in place of 3), or choose other arguments with argnums.",
+    )
+
+
+def rebuild(structure: Structure, leaves: Sequence[Any]) -> Any:
+    """The tree of a result; a single leaf is the result itself."""
+    return leaves[0] if structure == LEAF else unflatten(structure, leaves)

@@ -1,0 +1,166 @@
+"""Tracing once: a transformed function keeps what it traced, and knows when that no longer holds.
+
+What was traced holds for arguments of the same structure, shapes and dtypes, while the guards give the same answers and
+while nothing that the function closes over has changed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from chainrule.evaluate import Program
+from chainrule.functions.environment import Environment
+from chainrule.graph import Graph, Input, Node, as_node, substitute
+from chainrule.pytree import Structure, flatten
+from chainrule.simplify import simplify
+from chainrule.trace import Guard, Traced, TracedInput, is_number
+from chainrule.types import ArrayType
+
+MOST_SIGNATURES, MOST_VARIANTS = 64, 64
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A traced and transformed function: its graph, and how its result is put together from the graph's outputs."""
+
+    inputs: tuple[Input, ...]
+    outputs: tuple[Node, ...]
+    assemble: Callable[[list[Any]], Any]
+    guards: tuple[Guard, ...] = ()
+    outer: tuple[TracedInput, ...] = ()
+
+
+class Entry:
+    """A prepared function as programs, with the conditions under which it holds."""
+
+    def __init__(self, prepared: Prepared, environment: Environment) -> None:
+        self.assemble, self.guards, self.environment = prepared.assemble, prepared.guards, environment
+        self.graph = simplify(Graph(prepared.inputs, prepared.outputs))
+        self.program = Program(self.graph)
+        self.questions = Program(Graph(prepared.inputs, [guard.node for guard in self.guards])) if self.guards else None
+
+    def holds(self, values: list[np.ndarray]) -> bool:
+        """Whether Python would decide for these values as it did when the function was traced."""
+        if not self.environment.holds():
+            return False
+        if self.questions is None:
+            return True
+        with np.errstate(all="ignore"):
+            answers = self.questions.run(values)
+        return all(guard.holds(answer) for guard, answer in zip(self.guards, answers, strict=True))
+
+    def run(self, values: list[np.ndarray]) -> Any:
+        """The result for these values."""
+        with np.errstate(all="ignore"):
+            results = self.program.run(values)
+        return self.assemble(owned(results, values))
+
+
+class Remembered:
+    """A callable that traces and transforms `function` for each new signature and runs what it has.
+
+    `prepare(leaves, structure)` does the tracing and the transformation. Called with traced values, it becomes part of
+    the trace that they belong to.
+    """
+
+    def __init__(self, function: Callable[..., Any], prepare: Callable[[Sequence[Any], Structure], Prepared], key: Hashable) -> None:
+        self.function, self.prepare = function, prepare
+        self.entries: OrderedDict[Any, list[Entry]] = _memory(function, key)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The transformed function at these arguments."""
+        leaves, structure = flatten((args, kwargs))
+        if any(isinstance(leaf, Traced) for leaf in leaves):
+            return inline(self.prepare(leaves, structure), leaves)
+        values = [np.asarray(leaf) for leaf in leaves if is_number(leaf)]
+        entry = self._find(signature(leaves, structure), values)
+        if entry is None:
+            environment = Environment(self.function)
+            prepared = self.prepare(leaves, structure)
+            if prepared.outer:
+                return inline(prepared, leaves)
+            entry = Entry(prepared, environment)
+            self._keep(signature(leaves, structure), entry)
+        return entry.run([np.asarray(value, node.dtype) for value, node in zip(values, entry.graph.inputs, strict=True)])
+
+    def _find(self, key: Any, values: list[np.ndarray]) -> Entry | None:
+        for entry in self.entries.get(key, ()):
+            if entry.holds(values):
+                self.entries.move_to_end(key)
+                return entry
+        return None
+
+    def _keep(self, key: Any, entry: Entry) -> None:
+        variants = self.entries.setdefault(key, [])
+        variants[:] = [known for known in variants if known.environment.holds()][-MOST_VARIANTS + 1 :] + [entry]
+        while len(self.entries) > MOST_SIGNATURES:
+            self.entries.popitem(last=False)
+
+
+_remembered: WeakKeyDictionary[Callable[..., Any], dict[Hashable, OrderedDict[Any, list[Entry]]]] = WeakKeyDictionary()
+
+
+def _memory(function: Callable[..., Any], key: Hashable) -> OrderedDict[Any, list[Entry]]:
+    """What was traced of this function under this transformation, so `grad(f)` written twice traces once."""
+    try:
+        return _remembered.setdefault(function, {}).setdefault(key, OrderedDict())
+    except TypeError:  # a callable that cannot be hashed or weakly referenced remembers for itself alone
+        return OrderedDict()
+
+
+def signature(leaves: Sequence[Any], structure: Structure) -> Hashable:
+    """What a trace depends on besides decisions: structure, types of the arrays, the other leaves themselves."""
+    return structure, tuple(_leaf_signature(leaf) for leaf in leaves)
+
+
+def _leaf_signature(leaf: Any) -> Hashable:
+    if isinstance(leaf, np.ndarray):
+        return leaf.shape, leaf.dtype
+    if is_number(leaf):
+        return type(leaf)
+    try:
+        hash(leaf)
+    except TypeError:
+        return id(leaf)
+    return type(leaf), leaf
+
+
+def owned(results: Sequence[Any], values: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The results as arrays of the caller's own: writable, and sharing memory with nothing else."""
+    taken = {id(value) for value in values}
+    mine = []
+    for result in results:
+        array = np.asarray(result)
+        if id(array) in taken or not (array.flags.owndata and array.flags.writeable):
+            array = array.copy()
+        taken.add(id(array))
+        mine.append(array if array.ndim else array[()])
+    return mine
+
+
+def inline(prepared: Prepared, leaves: Sequence[Any]) -> Any:
+    """The result as part of the trace that runs: inputs replaced by the traced arguments, guards handed on."""
+    numbers = [leaf for leaf in leaves if is_number(leaf)]
+    replacement = {
+        node: leaf.node if isinstance(leaf, Traced) else as_node(np.asarray(leaf, node.dtype))
+        for node, leaf in zip(prepared.inputs, numbers, strict=True)
+    }
+    traces = [leaf.trace for leaf in numbers if isinstance(leaf, Traced)] + [node.trace for node in prepared.outer]
+    trace = max(traces, key=lambda trace: trace.serial)
+    trace.check_open()
+    roots = [*prepared.outputs, *(guard.node for guard in prepared.guards)]
+    placed = substitute(roots, replacement)
+    count = len(prepared.outputs)
+    trace.guards.extend(Guard(node, guard.value) for node, guard in zip(placed[count:], prepared.guards, strict=True))
+    return prepared.assemble([Traced(node, trace) for node in placed[:count]])
+
+
+def types_of(leaves: Sequence[Any]) -> list[ArrayType]:
+    """The types of the number leaves."""
+    return [leaf.node.type if isinstance(leaf, Traced) else ArrayType.of(leaf) for leaf in leaves if is_number(leaf)]

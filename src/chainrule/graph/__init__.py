@@ -1,0 +1,42 @@
+"""The computation graph: nodes, the record of an operation, NumPy's protocols, and the graph as text."""
+
+from chainrule.graph.calculus import calculus
+from chainrule.graph.derivative import Derivative, Flat, Linear, Partials, Structural, Tangents
+from chainrule.graph.graph import Graph, depends_on, rebuild, substitute
+from chainrule.graph.node import Constant, Input, Node, apply, as_node, constant, in_order, project
+from chainrule.graph.operation import OPERATIONS, Operation, Sample
+from chainrule.graph.protocols import FUNCTIONS, METHODS, ArrayProtocols, call_function, concrete, concrete_value, name_of, no_number, reaches
+
+__all__ = [
+    "FUNCTIONS",
+    "METHODS",
+    "OPERATIONS",
+    "ArrayProtocols",
+    "Constant",
+    "Derivative",
+    "Flat",
+    "Graph",
+    "Input",
+    "Linear",
+    "Node",
+    "Operation",
+    "Partials",
+    "Sample",
+    "Structural",
+    "Tangents",
+    "apply",
+    "as_node",
+    "calculus",
+    "call_function",
+    "concrete",
+    "concrete_value",
+    "constant",
+    "depends_on",
+    "in_order",
+    "name_of",
+    "no_number",
+    "project",
+    "reaches",
+    "rebuild",
+    "substitute",
+]

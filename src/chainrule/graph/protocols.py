@@ -1,0 +1,165 @@
+"""NumPy's protocols: how `np.sin(x)`, `x @ w` and `x.sum(axis=0)` find what chainrule makes of them.
+
+A function of NumPy (or a ufunc of SciPy) is registered once, where its operation is declared. `ArrayProtocols` sends
+every call on a node or a traced value to that table.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ConcreteError, UnsupportedError
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+"""What answers for which function: keys are functions, (ufunc, method) pairs, or names such as "scipy.special.erf"."""
+
+METHODS: dict[str, Any] = {}
+"""The NumPy function behind each method of an array: `x.sum()` is `np.sum(x)`."""
+
+
+def reaches(*functions: Any, method: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated function as the meaning of these functions of NumPy or SciPy, over nodes.
+
+    `method` also gives arrays a method of that name.
+    """
+
+    def register(implementation: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            FUNCTIONS[function] = implementation
+        if method is not None:
+            METHODS[method] = functions[0]
+        return implementation
+
+    return register
+
+
+def name_of(function: Any) -> str:
+    """How a user writes the function.
+
+    >>> name_of(np.sum), name_of((np.add, "reduce")), name_of("scipy.special.erf")
+    ('numpy.sum', 'numpy.add.reduce', 'scipy.special.erf')
+    """
+    if isinstance(function, str):
+        return function
+    if isinstance(function, tuple):
+        return f"{name_of(function[0])}.{function[1]}"
+    module = getattr(function, "__module__", None) or ""
+    name = getattr(function, "__name__", repr(function))
+    if isinstance(function, np.ufunc):
+        module = "numpy" if getattr(np, name, None) is function else "scipy.special"
+    return f"{module}.{name}"
+
+
+def call_function(function: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Answer a call of a NumPy function on nodes, or raise an error that names the nearest function there is."""
+    implementation = FUNCTIONS.get(function) or FUNCTIONS.get(name_of(function))
+    if implementation is None:
+        raise unsupported(name_of(function))
+    try:
+        return implementation(*arguments, **options)
+    except TypeError as error:
+        if error.__traceback__ is not None and error.__traceback__.tb_next is None:  # the call itself does not fit the signature
+            problem = str(error).split("() ", 1)[-1]
+            remedy = "Leave out what chainrule does not trace; the documentation of the function lists what it takes."
+            raise UnsupportedError(name_of(function), expected="arguments that can be traced", got=problem, remedy=remedy) from None
+        raise
+
+
+def unsupported(name: str) -> UnsupportedError:
+    """The error for a function that nothing answers for, with the nearest ones that something does."""
+    known = sorted({name_of(function) for function in FUNCTIONS})
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"The nearest supported: {', '.join(near)}." if near else "docs/numpy.md lists the supported ones."
+    return UnsupportedError(
+        name, expected="a function that chainrule traces", got=f"{name}, which it does not", remedy=f"{hint} Or write it from supported functions."
+    )
+
+
+concrete_value: ContextVar[Callable[[Any, str], np.ndarray] | None] = ContextVar("concrete_value", default=None)
+
+
+def concrete(node: Any, construct: str) -> np.ndarray:
+    """The number behind a node, where a shape depends on it; the trace records a guard on it.
+
+    `construct` is what to write where there is none.
+    """
+    ask = concrete_value.get()
+    if ask is None:
+        raise no_number(construct)
+    return ask(node, construct)
+
+
+def no_number(construct: str) -> ConcreteError:
+    """The error where Python asks for a number that does not exist: inside `vmap` or a loop's body."""
+    return ConcreteError(
+        "trace",
+        expected="a value that Python can decide on",
+        got="a traced value without a number (inside vmap, or the body of a loop)",
+        remedy=f"Write {construct}.",
+    )
+
+
+class ArrayProtocols(np.lib.mixins.NDArrayOperatorsMixin):
+    """Operators, NumPy functions and array methods for whatever has `shape`, `dtype` and `call_numpy`."""
+
+    __slots__ = ()
+    __array_priority__ = 1000
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    def call_numpy(self, function: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Answer a call of a NumPy function in which this value takes part."""
+        raise NotImplementedError
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        return self.call_numpy(ufunc if method == "__call__" else (ufunc, method), inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        return self.call_numpy(function, arguments, options)
+
+    def __array__(self, *arguments: Any, **options: Any) -> np.ndarray:
+        raise UnsupportedError(
+            "numpy.asarray",
+            expected="an array of numbers",
+            got=f"a traced value of type {self.dtype.name}{list(self.shape)}",
+            remedy="Leave np.asarray out, or build arrays of traced values with np.stack, np.concatenate or chainrule.numpy.array.",
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        function = METHODS.get(name)
+        if function is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return lambda *arguments, **options: self.call_numpy(function, (self, *arguments), options)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def T(self) -> Any:
+        """The array with its axes reversed."""
+        return self.call_numpy(np.transpose, (self,), {})
+
+    @property
+    def mT(self) -> Any:
+        """The array with its last two axes swapped."""
+        return self.call_numpy(np.swapaxes, (self, -1, -2), {})
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.call_numpy("getitem", (self, index), {})
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of an array without axes")
+        return self.shape[0]

@@ -1,0 +1,74 @@
+"""Where the user's own code stands: the file and line that an error, a node or a warning is about."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy
+
+_INSIDE = tuple(
+    os.path.dirname(os.path.abspath(str(file))) + os.sep for file in (__file__, numpy.__file__, contextmanager.__code__.co_filename)
+)
+_located: ContextVar[Location | None] = ContextVar("located", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """One line of the user's source.
+
+    >>> str(Location("model.py", 12))
+    'model.py:12'
+    """
+
+    file: str
+    line: int
+
+    @property
+    def text(self) -> str:
+        """The source text of the line, empty where the source cannot be read."""
+        return linecache.getline(self.file, self.line).strip()
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@lru_cache(maxsize=4096)
+def _is_ours(file: str) -> bool:
+    """Whether a file belongs to the machinery (chainrule, NumPy, the standard library's contextlib) and not to its user."""
+    path = os.path.abspath(file)
+    if file.startswith("<") and not file.startswith(("<stdin", "<ipython", "<doctest", "<string")):
+        return True
+    if os.sep + "site-packages" + os.sep in path:
+        return path.startswith(_INSIDE[:2])
+    return path.startswith(_INSIDE[:2]) or path in (contextmanager.__code__.co_filename,)
+
+
+def user_location() -> Location | None:
+    """The innermost line on the stack that is the user's, or the line that `located` set."""
+    given = _located.get()
+    if given is not None:
+        return given
+    frame = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if not _is_ours(code.co_filename):
+            return Location(code.co_filename, frame.f_lineno)
+        frame = frame.f_back
+    return None
+
+
+@contextmanager
+def located(location: Location | None) -> Iterator[None]:
+    """Let everything made inside speak of `location`: a pass sets it to the line of the node that it works on."""
+    token = _located.set(location)
+    try:
+        yield
+    finally:
+        _located.reset(token)

@@ -1,0 +1,7 @@
+"""From Python functions to graphs: traced values, the trace they belong to, guards on what Python decided."""
+
+from chainrule.trace.function import TracedFunction, is_number, trace_function
+from chainrule.trace.trace import Guard, Trace, TracedInput
+from chainrule.trace.traced import Traced, unwrap
+
+__all__ = ["Guard", "Trace", "Traced", "TracedFunction", "TracedInput", "is_number", "trace_function", "unwrap"]

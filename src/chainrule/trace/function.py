@@ -1,0 +1,106 @@
+"""Tracing a function: from its arguments to a graph, the structure of what it returns, and the guards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import StructureError
+from chainrule.graph import Graph, Node, constant
+from chainrule.pytree import Structure, flatten, paths, unflatten
+from chainrule.trace.trace import Guard, Trace, TracedInput
+from chainrule.trace.traced import Traced
+from chainrule.types import ArrayType
+
+NUMBERS = (bool, int, float, np.generic, np.ndarray, Traced)
+
+
+@dataclass(frozen=True)
+class TracedFunction:
+    """A traced function: the graph of its array leaves, and how to put its result together.
+
+    `traced` are the outer traced values that the graph uses besides its inputs: what the function closed over.
+    """
+
+    graph: Graph
+    structure: Structure
+    guards: tuple[Guard, ...]
+    auxiliary: Any
+    outer: tuple[TracedInput, ...]
+
+
+def is_number(leaf: Any) -> bool:
+    """Whether a leaf is an array or a number, and so can be an input of a graph."""
+    return isinstance(leaf, NUMBERS)
+
+
+def trace_function(
+    function: Callable[..., Any],
+    leaves: Sequence[Any],
+    structure: Structure,
+    *,
+    names: Sequence[str] | None = None,
+    concrete: bool = True,
+    types: Sequence[ArrayType] | None = None,
+    has_aux: bool = False,
+) -> TracedFunction:
+    """Run `function(*args, **kwargs)` on traced values, where (args, kwargs) has this structure and these leaves.
+
+    Leaves that are not numbers or arrays reach the function as they are. With `concrete` the values are at hand for
+    Python's decisions; `types` replaces the types of the number leaves (for a batch of which one example is traced).
+    """
+    trace = Trace()
+    names = names or paths(structure, "x")
+    inputs: list[TracedInput] = []
+    given: list[Any] = []
+    for leaf, name in zip(leaves, names, strict=True):
+        if not is_number(leaf):
+            given.append(leaf)
+            continue
+        outer = leaf if isinstance(leaf, Traced) else None
+        kind = types[len(inputs)] if types else outer.node.type if outer else ArrayType.of(leaf, name)
+        value = None if outer or not concrete else leaf
+        node = trace.input(kind, name, value, outer if concrete else None)
+        inputs.append(node)
+        weak = outer.weak if outer else type(leaf) in (bool, int, float)
+        given.append(Traced(node, trace, weak=weak, writable=False))
+    args, kwargs = unflatten(structure, given)
+    try:
+        result = function(*args, **kwargs)
+        auxiliary = None
+        if has_aux:
+            result, auxiliary = _split_auxiliary(function, result)
+        outputs, shape = flatten(result)
+        nodes = [_output(function, leaf) for leaf in outputs]
+    finally:
+        trace.open = False
+    graph = Graph(inputs, nodes)
+    foreign = tuple(node for node in graph.free if isinstance(node, TracedInput))
+    return TracedFunction(graph, shape, tuple(trace.guards), auxiliary, foreign)
+
+
+def _output(function: Callable[..., Any], leaf: Any) -> Node:
+    if isinstance(leaf, Traced):
+        return leaf.node
+    if is_number(leaf):
+        return constant(leaf)
+    raise StructureError(
+        getattr(function, "__name__", "function"),
+        expected="a result of arrays and numbers, in tuples, lists and dicts",
+        got=f"{leaf!r} in it",
+        remedy="Return it as auxiliary data: has_aux=True and (result, anything).",
+    )
+
+
+def _split_auxiliary(function: Callable[..., Any], result: Any) -> tuple[Any, Any]:
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise StructureError(
+            getattr(function, "__name__", "function"),
+            expected="a pair (result, auxiliary data), as has_aux=True asks",
+            got=type(result).__name__,
+            remedy="Return a tuple of two, or leave has_aux out.",
+        )
+    return result

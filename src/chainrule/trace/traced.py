@@ -1,0 +1,237 @@
+"""The traced value: what a traced function sees in place of an array.
+
+It takes part in ordinary NumPy code through NumPy's protocols. Nodes never change; a traced value is a handle that
+moves from node to node, so `x[i] = v` and `x += v` work on arrays made inside the function.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import DtypeError, ShapeError, UnsupportedError
+from chainrule.graph import ArrayProtocols, Node, call_function, concrete_value
+from chainrule.ops import cast
+from chainrule.trace.trace import Trace
+
+CONTROL = "chainrule.cond, chainrule.while_loop or np.where in place of Python's own if and while"
+_VIEWS = {
+    np.reshape, np.transpose, np.swapaxes, np.moveaxis, np.ravel, np.squeeze, np.expand_dims, np.broadcast_to,
+    np.diagonal, np.flip, np.rot90, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.rollaxis, np.flipud, np.fliplr,
+}  # fmt: skip
+
+
+class Traced(ArrayProtocols):
+    """A value of a running trace: `node` says what it is now, `trace` to whom it belongs.
+
+    `weak` marks what came from a Python number alone, which by NumPy 2's rules takes the dtype of what it meets.
+    """
+
+    __slots__ = ("_node", "_view", "trace", "weak", "writable")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, node: Node, trace: Trace, *, weak: bool = False, writable: bool = True) -> None:
+        self._node, self.trace, self.weak, self.writable = node, trace, weak, writable
+        self._view: tuple[Traced, Callable[[Node], Node], Any, Node] | None = None
+
+    # ------------------------------------------------------------------------------------------ what it is
+
+    @property
+    def node(self) -> Node:
+        """The node that the handle stands on. A view follows its base when the base was written to."""
+        if self._view is not None:
+            base, look, index, seen = self._view
+            if base.node is not seen:
+                self._node = look(base.node)
+                self._view = (base, look, index, base.node)
+        return self._node
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self.node.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the elements."""
+        return self.node.dtype
+
+    def __repr__(self) -> str:
+        return f"<traced {self.node.type}>"
+
+    # ------------------------------------------------------------------------------------------ NumPy
+
+    def call_numpy(self, function: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """What a NumPy function makes of traced values: traced values of the innermost trace among them."""
+        out = options.pop("out", None)
+        members: list[Traced] = []
+        given, settings = unwrap((arguments, options), members)
+        trace = max((member.trace for member in members), key=lambda trace: trace.serial)
+        for member in members:
+            member.trace.check_open()
+        weak = isinstance(function, np.ufunc) and all(_is_weak(argument) for argument in arguments)
+        if isinstance(function, np.ufunc) and not weak and any(member.weak for member in members):
+            given = _settle(arguments, given)
+        token = concrete_value.set(trace.decide)
+        try:
+            result = call_function(function, given, settings)
+        finally:
+            concrete_value.reset(token)
+        wrapped = wrap(result, trace, weak)
+        if out is not None:
+            number = getattr(wrapped, "shape", None) == () and isinstance(out, tuple) and out[0] is arguments[0]  # x += y binds x anew
+            return wrapped if number else _write_out(out, wrapped)
+        if function in _VIEWS and isinstance(wrapped, Traced) and isinstance(arguments[0], Traced):
+            wrapped._follow(arguments[0], lambda node: call_function(function, (node, *given[1:]), settings), None)
+        return wrapped
+
+    def __getitem__(self, index: Any) -> Any:
+        result = self.call_numpy("getitem", (self, index), {})
+        parts = index if isinstance(index, tuple) else (index,)
+        if all(part is None or part is Ellipsis or isinstance(part, (int, slice, np.integer)) for part in parts):
+            result._follow(self, lambda node: call_function("getitem", (node, index), {}), index)
+        return result
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Write into an array made inside the traced function; the arguments of the function are not changed."""
+        self._check_writable()
+        written = self.call_numpy("setitem", (self, index, value), {})
+        self.trace = written.trace
+        self._move(written.node)
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over an array without axes")
+        return (self[k] for k in range(self.shape[0]))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
+    def copy(self, order: str = "K") -> Traced:
+        """A new array of the same values, which may be written to."""
+        return Traced(self.node, self.trace)
+
+    # ------------------------------------------------------------------------------------------ writing
+
+    def _follow(self, base: Traced, look: Callable[[Node], Node], index: Any) -> None:
+        """Become a view of `base`; only a view by a basic index can be written through."""
+        self._view = (base, look, index, base.node)
+        self.writable = base.writable
+
+    def _check_writable(self) -> None:
+        if self.writable and (self._view is None or self._view[2] is not None):
+            return
+        what = "a view made by a NumPy function" if self.writable else "an argument of the function, or a view of one"
+        raise UnsupportedError(
+            "assignment", expected="an array made inside the function", got=what, remedy="Copy it first: x = x.copy()."
+        )
+
+    def _move(self, node: Node) -> None:
+        """Stand on a new node; the base of a view is written too."""
+        self._node = node
+        if self._view is not None:
+            base, look, index, _ = self._view
+            base[index] = Traced(node, self.trace)
+            self._node, self._view = node, (base, look, index, base.node)
+
+    # ------------------------------------------------------------------------------------------ Python's questions
+
+    def _decide(self, node: Node) -> Any:
+        self.trace.check_open()
+        if node.size != 1:
+            raise ShapeError(
+                "bool, int or float", expected="one element", got=f"{node.size} in shape {node.shape}",
+                remedy="Reduce it first, for example with .any(), .all() or .sum().",
+            )  # fmt: skip
+        return self.trace.decide(node, CONTROL).reshape(())[()]
+
+    def __bool__(self) -> bool:
+        return bool(self._decide(self.node != 0))
+
+    def __int__(self) -> int:
+        return int(self._decide(cast(self.node, np.int64)))
+
+    def __float__(self) -> float:
+        return float(self._decide(self.node))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.shape:
+            raise DtypeError("index", expected="an integer without axes", got=f"{self.node.type}", remedy="Convert it with int(...).")
+        return int(self._decide(self.node))
+
+    def item(self) -> Any:
+        """The single element as a Python number; the trace records a guard on it."""
+        return self._decide(self.node).item()
+
+    def __format__(self, spec: str) -> str:
+        if spec and not self.shape:
+            return format(self.trace.value(self.node, "print without a format")[()], spec)  # looking is not deciding: no guard
+        return format(repr(self), spec)
+
+    def __round__(self, digits: int = 0) -> Any:
+        return np.round(self, digits)
+
+
+def unwrap(value: Any, members: list[Traced]) -> Any:
+    """A value with every traced value in it replaced by its node; `members` receives those found."""
+    if isinstance(value, Traced):
+        members.append(value)
+        return value.node
+    if type(value) in (tuple, list):
+        return type(value)(unwrap(part, members) for part in value)
+    if type(value) is dict:
+        return {key: unwrap(part, members) for key, part in value.items()}
+    if isinstance(value, slice):
+        return slice(*(operator.index(part) if isinstance(part, Traced) else part for part in (value.start, value.stop, value.step)))
+    return value
+
+
+def wrap(value: Any, trace: Trace, weak: bool = False) -> Any:
+    """A value with every node in it made a traced value of this trace."""
+    if isinstance(value, Node):
+        return Traced(value, trace, weak=weak)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(wrap(part, trace, weak) for part in value))
+    if isinstance(value, (tuple, list)):
+        return type(value)(wrap(part, trace, weak) for part in value)
+    return value
+
+
+def _is_weak(value: Any) -> bool:
+    return value.weak if isinstance(value, Traced) else type(value) in (bool, int, float)
+
+
+def _settle(arguments: tuple[Any, ...], given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The operands with weak values cast to what the strong ones make of them."""
+    strong = [part.dtype for part, original in zip(given, arguments, strict=True) if not _is_weak(original) and hasattr(part, "dtype")]
+
+    def settled(part: Any, original: Any) -> Any:
+        if not isinstance(original, Traced) or not original.weak:
+            return part
+        return cast(part, np.result_type(*strong, {"f": 0.0, "b": False}.get(part.dtype.kind, 0)))
+
+    return tuple(settled(part, original) for part, original in zip(given, arguments, strict=True))
+
+
+def _write_out(out: Any, result: Any) -> Any:
+    """Write a result where `out=` says, as `x += y` does: the array keeps its shape and dtype."""
+    targets = out if isinstance(out, tuple) else (out,)
+    results = result if isinstance(result, tuple) else (result,)
+    for target, value in zip(targets, results, strict=True):
+        if not isinstance(target, Traced):
+            raise UnsupportedError(
+                "out", expected="a traced value to write to", got=type(target).__name__,
+                remedy="Write y = y + x in place of y += x where y is a NumPy array.",
+            )  # fmt: skip
+        if target.shape != value.shape or not np.can_cast(value.dtype, target.dtype, "same_kind"):
+            raise DtypeError(
+                "assignment in place", expected=f"a result that fits into {target.node.type}", got=f"{value.node.type}",
+                remedy="Write x = x + y in place of x += y.",
+            )  # fmt: skip
+        target._check_writable()
+        target.trace = max(target.trace, value.trace, key=lambda trace: trace.serial)
+        target._move(cast(value.node, target.dtype))
+    return out if isinstance(out, tuple) and len(out) > 1 else targets[0]
