@@ -13,7 +13,7 @@ import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -312,6 +312,7 @@ class Report:
 
     refused: int = 0
     original: int = 0  # loaded, and equal to what was written
+    unaltered: int = 0  # has the original's very bytes, since an alteration may put a byte where the same byte stood
     wrong: list[str] = field(default_factory=list)  # loaded, and something else
     crashes: list[str] = field(default_factory=list)  # ended with another error, or a message that is not one sentence
     greedy: list[str] = field(default_factory=list)  # took more memory than the file's size and the slack
@@ -327,7 +328,7 @@ class Report:
 
     def __str__(self) -> str:
         bad = f"{len(self.wrong)} wrong, {len(self.crashes)} crashes, {len(self.greedy)} greedy"
-        counts = f"{self.refused} refused, {self.original} the original, {bad}"
+        counts = f"{self.refused} refused, {self.original} the original ({self.unaltered} by chance unaltered), {bad}"
         memory = (
             f"at most {self.most_memory / 1e6:.1f} MB beyond the file's size (largest file {self.largest_file} bytes)"
         )
@@ -391,6 +392,7 @@ def fuzz(count: int, seed: int, folder: Path, *, forge: bool = False) -> Report:
             if forge:
                 raw = _forged(raw)
             altered.write_bytes(raw)
+            report.unaltered += raw == files[which]
             report.kinds[alter.__name__] += 1
             look(
                 report,
@@ -437,7 +439,7 @@ def main() -> None:
     report = fuzz(count, seed, folder)
     after = highest_memory()
     rise = None if before is None or after is None else after - before
-    print(json.dumps(asdict(report) | {"rise": rise, "text": str(report)}))
+    print(json.dumps(vars(report) | {"rise": rise, "text": str(report)}))
 
 
 if __name__ == "__main__":

@@ -241,6 +241,7 @@ def test_truncation_and_trailing_bytes_are_told_by_their_sizes(tiny: bytes, path
     )
     assert refusal(path, tiny + b"\0").got == f"{len(tiny) + 1} bytes"
     assert refusal(path, b"").got == "0"
+    assert "bytes of header" in refusal(path, tiny[:50]).expected
 
 
 def test_altered_data_names_the_tensor(tiny: bytes, path: Path) -> None:
@@ -272,8 +273,21 @@ def test_some_hundred_altered_files(tmp_path: Path) -> None:
     report = model_fuzz.fuzz(300, 7, tmp_path)
     assert report.clean, report
     assert report.refused > 250
+    assert report.original == report.unaltered
     forged = model_fuzz.fuzz(200, 7, tmp_path, forge=True)
     assert forged.clean, forged
+
+
+def test_the_fuzzer_as_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["model_fuzz.py", "20", "3", str(tmp_path)])
+    model_fuzz.main()
+    report = json.loads(capsys.readouterr().out)
+    assert report["refused"] + report["original"] == 20
+    assert report["text"]
+    if sys.platform == "linux":
+        assert report["rise"] >= 0
+        np.ones(200_000_000, "u1")
+        assert (model_fuzz.highest_memory() or 0) > 200_000_000
 
 
 def test_the_fuzzer_finds_a_reader_without_checksums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,11 +297,12 @@ def test_the_fuzzer_finds_a_reader_without_checksums(tmp_path: Path, monkeypatch
 
 
 def test_the_fuzzer_finds_a_reader_that_crashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def careless(_: str, raw: bytes) -> Any:
-        return json.loads(raw[8:])["__metadata__"]["format"]
+    def careless(_: str, file: model_file.FileIO, size: int) -> Any:
+        header, _data = parts(file.read(size))
+        return {}, json.loads(header)["__metadata__"]["format"]
 
-    monkeypatch.setattr(model_file, "parse_header", careless)
-    assert model_fuzz.fuzz(50, 7, tmp_path).crashes
+    monkeypatch.setattr(model_file, "_read", careless)
+    assert model_fuzz.fuzz(200, 7, tmp_path).crashes
 
 
 def test_the_fuzzer_finds_a_reader_that_takes_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,9 @@ class ExactArithmetic:
         return -self.root(-x, 3) if x < 0 else self.root(x, 3)
 
     def root(self, x: Any, degree: int) -> Any:
-        """The root of that degree of a fraction that has one."""
+        """The root of that degree of a fraction that has one (or of a number that knows its own roots)."""
+        if hasattr(x, "root"):
+            return x.root(degree)
         if x < 0:
             return UNDEFINED
         x = Fraction(x)

@@ -5,7 +5,10 @@ from chainrule.graph.derivative import Derivative, Flat, Linear, Partials, Struc
 from chainrule.graph.graph import Graph, depends_on, rebuild, substitute
 from chainrule.graph.node import Constant, Input, Node, apply, as_node, constant, in_order, project
 from chainrule.graph.operation import OPERATIONS, Operation, Sample
+from chainrule.graph.parser import parse_graph
+from chainrule.graph.printer import print_graph
 from chainrule.graph.protocols import FUNCTIONS, METHODS, ArrayProtocols, call_function, concrete, concrete_value, name_of, no_number, reaches
+from chainrule.graph.verifier import verify
 
 __all__ = [
     "FUNCTIONS",
@@ -35,8 +38,11 @@ __all__ = [
     "in_order",
     "name_of",
     "no_number",
+    "parse_graph",
+    "print_graph",
     "project",
     "reaches",
     "rebuild",
     "substitute",
+    "verify",
 ]

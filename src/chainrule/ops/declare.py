@@ -33,6 +33,8 @@ class Elementwise(Operation):
     """(arithmetic, *numbers, **parameters) -> number: the body that every meaning but NumPy's own runs."""
     promotion: Promotion
     """(name, dtypes or weak Python types of the operands) -> the dtypes of the operands and of the result."""
+    points: dict[Any, Any] | None
+    """The rational values of a transcendental function; None where the body itself is rational (or a root)."""
 
     def __call__(self, *operands: Any, **parameters: Any) -> Node:
         """The node for these operands, cast to the dtypes that NumPy would compute in."""
@@ -128,6 +130,7 @@ def elementwise(
         name=name,
         scalar=scalar,
         promotion=promotion,
+        points=points,
         infer=infer_elementwise(name, promotion),
         reference=function,
         exact=_exactly(scalar if points is None else _at_points(name, points)),

@@ -60,11 +60,8 @@ class NumericColumn:
         missing = np.isnan(values)
         parts = [missing.astype(np.float32)] if self.marks_missing else []
         if self.scale is not None:
-            with np.errstate(over="ignore"):
-                standard = ((np.where(missing, self.median, values) - self.mean) / self.scale).astype(np.float32)
-            expected = f"within float32's range of the mean {self.mean:g}"
-            _require_finite("transform", standard, values, self.name, rows, expected)
-            parts.insert(0, standard)
+            filled = np.where(missing, self.median, values)
+            parts.insert(0, standardize("transform", filled, self.mean, self.scale, self.name, rows))
         return np.stack(parts, axis=1)
 
     def to_json(self) -> dict[str, Any]:
@@ -209,7 +206,8 @@ def _fit_categories(
     present = len(labels) - missing
     if (strays := stray_text(column)).size:
         first = int(strays[0])
-        slip = f" It is text because of {counted(strays.size, 'value')}, first {column[first]!r} in row {rows[first] + 1}."
+        others = f"{strays.size} of them, such as {column[first]!r} in row {rows[first] + 1},"
+        slip = f" Most of its values are numbers; {others} not."
     if not keep and (count > MOST_CATEGORIES or (count > 2 and 2 * count > present)):
         said = f"{count} of its {counted(present, 'training value')} are distinct text"
         return None, f"{column.name!r} is left out: {said}; keep it by name to encode it all the same.{slip}"
@@ -230,6 +228,20 @@ def mean_and_spread(values: np.ndarray) -> tuple[float, float]:
     scaled = np.ldexp(values, -exponent)
     spread = 0.0 if values.min() == values.max() else scaled.std()
     return float(np.ldexp(scaled.mean(), exponent)), float(np.ldexp(spread, exponent))
+
+
+def standardize(
+    operation: str, values: np.ndarray, mean: float, scale: float, name: str, rows: np.ndarray
+) -> np.ndarray:
+    """Finite values (n,) less the mean, over the scale, as float32; or a `DataError` where float32 cannot hold one.
+
+    >>> standardize("transform", np.array([3.0, 1.0]), 2.0, 0.5, "weight", np.arange(2)).tolist()
+    [2.0, -2.0]
+    """
+    with np.errstate(over="ignore"):
+        result = ((values - mean) / scale).astype(np.float32)
+    _require_finite(operation, result, values, name, rows, f"within float32's range of the mean {mean:g}")
+    return result
 
 
 def numbers_of(column: polars.Series, rows: np.ndarray, operation: str) -> np.ndarray:

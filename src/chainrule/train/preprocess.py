@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from chainrule.errors import ArgumentError, DataError
-from chainrule.train.columns import CategoryColumn, Column, NumericColumn, Unseen, fit_column, mean_and_spread
+from chainrule.train.columns import (
+    CategoryColumn,
+    Column,
+    NumericColumn,
+    Unseen,
+    fit_column,
+    mean_and_spread,
+    standardize,
+)
 from chainrule.train.records import check_list, check_number, check_object, check_text, refuse
 from chainrule.train.table import find_column
 from chainrule.train.task import Label, Target
@@ -67,7 +75,7 @@ class Preprocessor:
         however many categories they have. Raises `DataError` for a name that is not there, an infinite value (with
         its column and row, counted from 1 in the whole table), no rows, or nothing that could be a feature.
         """
-        chosen = _row_numbers(frame, rows)
+        chosen = _row_numbers("fit", frame, rows)
         for name in (*leave_out, *keep, *(() if target is None else (target,))):
             find_column(frame, name, operation="fit")
         if not chosen.size:
@@ -108,7 +116,10 @@ class Preprocessor:
         zeros where `unseen` is "zeros": for held-out rows at training time. Raises `DataError` for a column that is not
         there (with the nearest name), an unseen category, text where a number is needed, infinity: with row.
         """
-        chosen = _row_numbers(frame, rows)
+        if unseen not in get_args(Unseen):
+            remedy = "Give one of the two."
+            raise ArgumentError("transform", expected=listing(get_args(Unseen)), got=f"{unseen!r}", remedy=remedy)
+        chosen = _row_numbers("transform", frame, rows)
         parts = [
             column.encode(find_column(frame, column.name, operation="transform").gather(chosen), chosen, unseen)
             for column in self.columns
@@ -162,8 +173,9 @@ class QuantityTarget:
         return "regression"
 
     def encode(self, values: polars.Series | Sequence[float]) -> np.ndarray:
-        """Values (n,) in the target's unit as float32 (n,) to learn."""
-        return ((np.asarray(values, dtype=np.float64) - self.mean) / self.scale).astype(np.float32)
+        """Values (n,) in the target's unit as float32 (n,) to learn; a `DataError` for what float32 cannot hold."""
+        given = np.asarray(values, dtype=np.float64)
+        return standardize("encode", given, self.mean, self.scale, self.name, np.arange(len(given)))
 
     def decode(self, outputs: np.ndarray | Sequence[float]) -> np.ndarray:
         """A model's outputs, of any shape, as float64 in the target's unit."""
@@ -274,7 +286,20 @@ def target_from_json(data: object) -> TargetEncoder:
     return ClassTarget(check_text(found["name"], "target.name"), tuple(classes))
 
 
-def _row_numbers(frame: polars.DataFrame, rows: np.ndarray | None) -> np.ndarray:
-    chosen = np.arange(frame.height) if rows is None else np.asarray(rows)
-    ...
-    return chosen
+def _row_numbers(operation: str, frame: polars.DataFrame, rows: np.ndarray | None) -> np.ndarray:
+    """Row numbers as an array, checked: a mask, or numbers from the end, would silently mean other rows."""
+    if rows is None:
+        return np.arange(frame.height)
+    chosen = np.asarray(rows)
+    if chosen.ndim != 1 or (chosen.size and (chosen.dtype.kind not in "iu" or not _within(chosen, frame.height))):
+        raise ArgumentError(
+            operation,
+            expected=f"row numbers from 0 to {frame.height - 1}",
+            got=f"an array of {chosen.dtype} with the shape {chosen.shape}",
+            remedy="Give the numbers of the rows, such as split_rows gives.",
+        )
+    return chosen.astype(np.int64)
+
+
+def _within(chosen: np.ndarray, height: int) -> bool:
+    return bool(chosen.min() >= 0 and chosen.max() < height)

@@ -21,10 +21,14 @@ def refuse(where: str, expected: str, value: object) -> NoReturn:
     Traceback (most recent call last):
     chainrule.errors.ModelFileError: from_json: expected a number above 0 as columns[0].scale; got -1.0. ...
     """
+    try:
+        got = reprlib.repr(value)
+    except ValueError:  # an integer of more digits than Python prints
+        got = type(value).__name__
     raise ModelFileError(
         "from_json",
         expected=f"{expected} as {where}",
-        got=reprlib.repr(value),
+        got=got,
         remedy="The model file was damaged or altered: fit the model again, or take the file from where it was made.",
     )
 

@@ -217,7 +217,7 @@ def _entry(operation: str, name: str, said: Any) -> Entry:
 
 
 def _are_sizes(value: Any) -> bool:
-    """Whether a JSON value is an array of whole numbers of 63 bits; true and 1.0 are none, though Python equates them."""
+    """Whether a JSON value is an array of whole numbers of 63 bits; true and 1.0 are none, though they equal 1."""
     return isinstance(value, list) and all(type(size) is int and 0 <= size < 2**63 for size in value)
 
 

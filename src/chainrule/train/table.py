@@ -129,16 +129,15 @@ def stray_text(column: polars.Series) -> np.ndarray:
     return strays if 5 * strays.size <= len(column) - column.null_count() else nowhere
 
 
-def _unreadable(file: Path, expected: str, got: str, remedy: str) -> DataError:
-    return DataError("read_table", expected=expected, got=f"{got} in '{file}'", remedy=remedy)
+def _unreadable(file: Path, expected: str, got: str, remedy: str, line: int | None = None) -> DataError:
+    place = f"'{file}'" if line is None else f"line {line} of '{file}'"
+    return DataError("read_table", expected=expected, got=f"{got} in {place}", remedy=remedy)
 
 
 def _content(file: Path) -> bytes:
     """The bytes of a file, or a `DataError` that says why there are none."""
     wanted = "a CSV or Parquet file"
     try:
-        if file.is_dir():
-            raise DataError("read_table", expected=wanted, got=f"the folder '{file}'", remedy="Name a file in it.")
         return file.read_bytes()
     except FileNotFoundError:
         near = None
@@ -146,6 +145,9 @@ def _content(file: Path) -> bytes:
             near = nearest(file.name, (entry.name for entry in file.parent.iterdir()))
         remedy = f"Did you mean {near!r}?" if near else "Check the path."
         raise DataError("read_table", expected=wanted, got=f"no file at '{file}'", remedy=remedy) from None
+    except IsADirectoryError:
+        remedy = "Name a file in it."
+        raise DataError("read_table", expected=wanted, got=f"the folder '{file}'", remedy=remedy) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DataError(
@@ -175,8 +177,9 @@ def _read_csv(polars: ModuleType, content: bytes, file: Path, text: Collection[s
             raise _unreadable(
                 file,
                 f"{counted(len(names), 'field')} in each row, as in the header",
-                f"{counted(len(row), 'field')} in line {line}",
+                counted(len(row), "field"),
                 f"Mend the line: a {_SEPARATORS[separator]} separates fields, and a field that contains one is quoted.",
+                line,
             )
         rows.append(row)
     columns = [
@@ -198,7 +201,7 @@ def _decode(content: bytes, file: Path) -> str:
     except UnicodeDecodeError as error:
         before, what = content[: error.start], f"the byte 0x{content[error.start]:02x}, which is not UTF-8,"
     line = len(before.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"))
-    raise _unreadable(file, "CSV text in UTF-8", f"{what} in line {line}", "Save the table as CSV in UTF-8.")
+    raise _unreadable(file, "CSV text in UTF-8", what, "Save the table as CSV in UTF-8.", line)
 
 
 def _rows(decoded: str, separator: str, file: Path) -> Iterator[tuple[int, list[str]]]:
@@ -214,8 +217,9 @@ def _rows(decoded: str, separator: str, file: Path) -> Iterator[tuple[int, list[
             raise _unreadable(
                 file,
                 "rows whose quotes are closed",
-                f"a row that begins in line {line} and cannot be read ({error})",
+                f"a row that cannot be read ({error}) and begins",
                 'Close the quote; a quote inside a quoted field is written "".',
+                line,
             ) from None
         if len(row) > 1 or (row and row[0].strip()):
             yield line, row

@@ -1,0 +1,87 @@
+"""A graph as text, in the grammar that `parser.py` reads back.
+
+    graph(x: float32[4, 3]) {
+      %1: float32[4] = sum(x) {axes=(1,)}  # model.py:7
+      return %1
+    }
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.graph.graph import Graph
+from chainrule.graph.node import Constant, Input, Node
+
+_WHOLE = 64  # elements: larger constants are abbreviated, unless everything is asked for
+
+
+def print_graph(graph: Graph, *, whole: bool = False, lines: bool = False) -> str:
+    """The text of a graph.
+
+    `whole` writes every constant out, so that `parse_graph` gives the same graph; else large ones are abbreviated.
+    `lines` adds the user's line that each node came from.
+    """
+    return "\n".join(_print(graph, whole, lines))
+
+
+def _print(graph: Graph, whole: bool, lines: bool) -> Iterator[str]:
+    names: dict[Node, str] = {}
+    for node in [*graph.inputs, *graph.free]:
+        names[node] = _unused(re.sub(r"\W+", "_", node.name).strip("_") or "x", set(names.values()))
+    yield f"graph({', '.join(f'{names[node]}: {node.type}' for node in graph.inputs)}) {{"
+    for number, node in enumerate((node for node in graph.nodes if not isinstance(node, Input)), 1):
+        names[node] = f"%{number}"
+        comment = f"  # {os.path.basename(node.location.file)}:{node.location.line}" if lines and node.location else ""
+        if isinstance(node, Constant):
+            yield f"  {names[node]}: {node.type} = constant({_constant(node.value, whole)}){comment}"
+            continue
+        operands = ", ".join(names[operand] for operand in node.operands)
+        yield f"  {names[node]}: {print_type(node.type)} = {node.operation.name}({operands}){_parameters(node, whole, lines)}{comment}"  # type: ignore[union-attr]
+    yield f"  return {', '.join(names[node] for node in graph.outputs)}"
+    yield "}"
+
+
+def print_type(kind: Any) -> str:
+    """The text of a type, or of the types of several results."""
+    return f"({', '.join(map(str, kind))})" if isinstance(kind, tuple) else str(kind)
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    name = name if not name[0].isdigit() else f"x{name}"
+    unused, number = name, 1
+    while unused in taken:
+        number += 1
+        unused = f"{name}_{number}"
+    return unused
+
+
+def _parameters(node: Node, whole: bool, lines: bool) -> str:
+    if not node.parameters:
+        return ""
+    return " {" + ", ".join(f"{key}={_literal(value, whole, lines)}" for key, value in sorted(node.parameters.items())) + "}"
+
+
+def _literal(value: Any, whole: bool, lines: bool) -> str:
+    if isinstance(value, Graph):
+        return "\n".join(_print(value, whole, lines)).replace("\n", "\n    ")
+    if isinstance(value, np.dtype):
+        return value.name
+    if isinstance(value, tuple):
+        inside = ", ".join(_literal(part, whole, lines) for part in value)
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    return repr(value)
+
+
+def _constant(value: np.ndarray, whole: bool) -> str:
+    if value.size <= _WHOLE:
+        return repr(value.tolist())
+    if not whole:
+        return f"<{value.size} elements>"
+    return f'"{base64.b64encode(value.astype(value.dtype.newbyteorder("<")).tobytes()).decode()}"'

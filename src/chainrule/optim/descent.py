@@ -1,0 +1,77 @@
+"""Gradient descent, plain and with momentum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.optim.optimizer import Optimizer, Step, check_number, step_at
+from chainrule.pytree import tree_map
+
+
+def gradient_descent(step: Step) -> Optimizer:
+    """Steepest descent: p <- p - step * g (Cauchy, 1847).
+
+    Args:
+        step: the step size, or a function from the count of steps done to one.
+
+    Raises:
+        ArgumentError: the step is negative or not a number.
+
+    >>> import numpy as np
+    >>> rule = gradient_descent(0.1)
+    >>> params, state = rule.update(np.array([10.0]), rule.init(np.array([1.0])), np.array([1.0]))
+    >>> params
+    array([0.])
+    """
+    check_number("gradient_descent", "step", step, 0, schedule=True)
+
+    def init(params: Any) -> Any:
+        return np.int64(0)
+
+    def update(gradients: Any, count: Any, params: Any) -> tuple[Any, Any]:
+        size = step_at(step, count)
+        return tree_map(lambda p, g: p - cast_like(size, p) * g, params, gradients), count + 1
+
+    return Optimizer("gradient descent", init, update)
+
+
+def momentum(step: Step, decay: float = 0.9, nesterov: bool = False) -> Optimizer:
+    """Momentum: v <- decay * v + g, then p <- p - step * v, or p - step * (g + decay * v) for Nesterov's.
+
+    Args:
+        step: the step size, or a function from the count of steps done to one.
+        decay: how much of the velocity is kept, in [0, 1).
+        nesterov: look ahead along the velocity (Nesterov, 1983; in the form of Sutskever et al., 2013). Without it,
+            the heavy ball (Polyak, "Some methods of speeding up the convergence of iteration methods", 1964).
+
+    Raises:
+        ArgumentError: a setting is outside its range.
+
+    >>> import numpy as np
+    >>> rule = momentum(0.1, decay=0.5)
+    >>> params, state = np.array([1.0]), rule.init(np.array([1.0]))
+    >>> for _ in range(2): params, state = rule.update(np.array([1.0]), state, params)
+    >>> params
+    array([0.75])
+    """
+    check_number("momentum", "step", step, 0, schedule=True)
+    check_number("momentum", "decay", decay, 0, 1)
+
+    def init(params: Any) -> Any:
+        return {"count": np.int64(0), "velocity": tree_map(np.zeros_like, params)}
+
+    def update(gradients: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        size = step_at(step, state["count"])
+        velocity = tree_map(lambda v, g: decay * v + g, state["velocity"], gradients)
+        direction = tree_map(lambda v, g: g + decay * v, velocity, gradients) if nesterov else velocity
+        moved = tree_map(lambda p, d: p - cast_like(size, p) * d, params, direction)
+        return moved, {"count": state["count"] + 1, "velocity": velocity}
+
+    return Optimizer("Nesterov momentum" if nesterov else "momentum", init, update)
+
+
+def cast_like(number: Any, like: Any) -> Any:
+    """A Python number as it is (it is weak); an array or traced number in the dtype of `like`."""
+    return number if isinstance(number, (int, float)) else number.astype(like.dtype)

@@ -1,0 +1,43 @@
+"""What a descent rule is: a state, and how gradients move parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ArgumentError
+
+Step = float | Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """A descent rule as two pure functions over pytrees.
+
+    `init(params)` gives the first state; `update(gradients, state, params)` gives (params, state) after one step. Both
+    are traced when a run is, so a rule of your own is two functions of ordinary NumPy.
+    """
+
+    name: str
+    init: Callable[[Any], Any]
+    update: Callable[[Any, Any, Any], tuple[Any, Any]]
+
+
+def step_at(step: Step, count: Any) -> Any:
+    """The step size at this count of steps done: the number itself, or what the schedule says."""
+    return step(count) if callable(step) else step
+
+
+def check_number(rule: str, name: str, value: Any, low: float, high: float = np.inf, *, schedule: bool = False) -> None:
+    """Refuse a setting outside [low, high)."""
+    if schedule and callable(value):
+        return
+    if isinstance(value, (int, float, np.number)) and low <= value < high:
+        return
+    bounds = f"at least {low:g}" + (f" and below {high:g}" if high < np.inf else "")
+    raise ArgumentError(
+        rule, expected=f"{name} to be a number, {bounds}" + (", or a function of the step count" if schedule else ""), got=repr(value), remedy=f"Choose another {name}."
+    )
