@@ -95,3 +95,11 @@ class DataError(ChainruleError, ValueError):
 
 class ModelFileError(ChainruleError, ValueError):
     """A model file that is truncated, altered, hostile or not chainrule's."""
+
+
+class DivergenceError(ChainruleError, FloatingPointError):
+    """A training run whose loss became infinite or NaN. `run` holds the last finite state."""
+
+    def __init__(self, operation: str, *, run: object, **parts: str) -> None:
+        super().__init__(operation, **parts)
+        self.run = run

@@ -16,7 +16,9 @@ class Case:
     """One use of a NumPy or SciPy function.
 
     `name` is the function as a user writes it ("numpy.mean"), `call` uses it on the arrays, `arrays` are its inputs
-    (float64 away from kinks where `differentiable`), `note` tells cases of one function apart.
+    (float64 away from kinks where `differentiable`), `note` tells cases of one function apart. Where the shape of the
+    result depends on the values it is not `batchable`; where the arrays taken backwards are another good point for it
+    (most are), `reversible`.
     """
 
     name: str
@@ -24,6 +26,8 @@ class Case:
     arrays: tuple[np.ndarray, ...]
     note: str = ""
     differentiable: bool = True
+    batchable: bool = True
+    reversible: bool = True
 
     @property
     def id(self) -> str:

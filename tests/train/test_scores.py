@@ -84,9 +84,7 @@ def test_shapes_that_do_not_fit(score):
     assert empty.value.expected == "at least one row"
 
 
-@pytest.mark.parametrize(
-    ("truth", "probabilities"), [([0], [0.5, 0.5]), ([0, 1], [[0.5, 0.5]]), ([[0]], [[0.5, 0.5]])]
-)
+@pytest.mark.parametrize(("truth", "probabilities"), [([0], [0.5, 0.5]), ([0, 1], [[0.5, 0.5]]), ([[0]], [[0.5, 0.5]])])
 def test_log_loss_of_shapes_that_do_not_fit(truth, probabilities):
     with pytest.raises(ShapeError, match=r"^log_loss: expected the shapes \(n,\) and \(n, k\)"):
         log_loss(truth, probabilities)

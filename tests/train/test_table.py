@@ -11,7 +11,6 @@ import pytest
 
 from chainrule.errors import ChainruleError, DataError, DependencyError
 from chainrule.train.table import MISSING, find_column, load_polars, read_table, stray_text
-from chainrule.train.words import counted, listing, nearest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -215,9 +214,7 @@ def test_only_unnamed_columns(write):
     assert fault(write('"",""\n0,\n1,\n')).got.startswith("column names only in ")
 
 
-@pytest.mark.parametrize(
-    ("row", "count"), [("1,2", "2 fields"), ("1,2,3,4", "4 fields"), ("1", "1 field")]
-)
+@pytest.mark.parametrize(("row", "count"), [("1,2", "2 fields"), ("1,2,3,4", "4 fields"), ("1", "1 field")])
 def test_a_row_of_the_wrong_length_is_told_with_its_line(write, row, count):
     path = write(f'a,b,c\n"x\ny",2,3\n\n{row}\n7,8,9\n')
     error = fault(path)
@@ -257,6 +254,10 @@ def test_bytes_that_are_no_text_are_told_with_their_line(write, bad, what, end):
     error = fault(path)
     assert error.got == f"{what} in line 3 of '{path}'"
     assert "UTF-8" in error.remedy
+
+
+def test_a_nul_byte_at_the_very_start(write):
+    assert fault(write(b"\0a,b\n1,2\n")).got.startswith("a NUL byte in line 1 of ")
 
 
 @pytest.mark.parametrize(
@@ -351,16 +352,7 @@ def test_names_that_are_numbers_suggest_a_file_without_a_header(write):
 def test_stray_text_is_what_spoils_a_column_of_numbers():
     assert stray_text(polars.Series(["1", "x", "3", None, "4", "5", "6"])).tolist() == [1]
     assert stray_text(polars.Series(["1", "x", "3", "4"])).tolist() == []  # a quarter is meant as text
+    assert stray_text(polars.Series(["1", "x", "3", "4", *[None] * 9])).tolist() == []
     assert stray_text(polars.Series(["1", "2"])).tolist() == []
     assert stray_text(polars.Series([1, 2])).tolist() == []
     assert load_polars() is polars
-
-
-def test_words():
-    assert listing([1, "a"]) == "1, 'a'"
-    assert listing(range(12), limit=2) == "0, 1 and 10 more"
-    assert listing([]) == ""
-    assert counted(1, "row") == "1 row"
-    assert counted(0, "row") == "0 rows"
-    assert nearest("x", []) is None
-    assert nearest("ISLAND", ["Island", "island"]) == "Island"

@@ -132,7 +132,12 @@ def test_a_task_that_is_none():
 
 @pytest.mark.parametrize(
     ("values", "settings"),
-    [([None, None], {}), ([None, None], {"dtype": polars.String}), ([math.nan, None], {}), ([], {"dtype": polars.Int8})],
+    [
+        ([None, None], {}),
+        ([None, None], {"dtype": polars.String}),
+        ([math.nan, None], {}),
+        ([], {"dtype": polars.Int8}),
+    ],
 )
 @pytest.mark.parametrize("task", [None, "regression", "classification"])
 def test_all_missing(values, settings, task):

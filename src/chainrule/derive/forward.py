@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.derive.reverse import as_tuple, times
-from chainrule.graph import Flat, Linear, Node, Partials, Structural, Tangents, apply, depends_on, in_order, project
+from chainrule.graph import Derivative, Flat, Linear, Node, Partials, Structural, Tangents, apply, constant, depends_on, in_order, project
 from chainrule.ops import cast
 from chainrule.source import located
 from chainrule.types import is_floating
@@ -31,17 +31,29 @@ def forward(outputs: Sequence[Node], inputs: Sequence[Node], tangents: Sequence[
 
 def push(node: Node, tangents: Sequence[Any]) -> Any:
     """The tangent of a node for the tangents of its operands; a tuple for a node with several results."""
-    operation, operands, parameters = node.operation, node.operands, node.parameters
+    operation, parameters = node.operation, node.parameters
     if operation is project:
         return tangents[0][parameters["index"]] if tangents[0] is not None else None
+    return push_by(operation.derivative, node, tangents)  # type: ignore[union-attr]
+
+
+def push_by(derivative: Derivative, node: Node, tangents: Sequence[Any]) -> Any:
+    """The tangent of a node by a declared derivative of its operation."""
+    operation, operands, parameters = node.operation, node.operands, node.parameters
     moving = [k for k, tangent in enumerate(tangents) if tangent is not None]
-    match operation.derivative:  # type: ignore[union-attr]
+    match derivative:
+        case tuple():
+            terms = [push_by(part, node, tangents) for part in derivative]
+            return total([term for term in terms if term is not None])
         case Flat():
             return None
         case Partials(rule):
             partials = as_tuple(rule(*operands, node, **parameters))
             terms = [times(tangents[k], partials[k]) for k in moving]
             return total([fill(term, node) for term in terms if term is not None and is_floating(node.dtype)])
+        case Linear(_, _, True):
+            moved = tuple(zeros(operand) if tangent is None else tangent for operand, tangent in zip(operands, tangents, strict=True))
+            return apply(operation, moved, parameters) if moving else None  # type: ignore[arg-type]
         case Linear(_, numbers):
             moving = [k for k in moving if numbers is None or k in numbers]
             return total([apply(operation, (*operands[:k], tangents[k], *operands[k + 1 :]), parameters) for k in moving])  # type: ignore[arg-type]
@@ -59,6 +71,11 @@ def push(node: Node, tangents: Sequence[Any]) -> Any:
 def fill(tangent: Node, node: Node) -> Node:
     """A tangent brought to the shape and dtype of the result."""
     return cast(np.broadcast_to(tangent, node.shape), node.dtype)
+
+
+def zeros(node: Node) -> Node:
+    """The tangent of an operand that nothing moves."""
+    return np.broadcast_to(constant(0, node.dtype), node.shape)
 
 
 def total(terms: Sequence[Node]) -> Tangent:

@@ -7,10 +7,10 @@ its users is summed. Broadcasting and casting are undone here, once, so that no 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from chainrule.graph import Flat, Input, Linear, Node, Partials, Structural, Tangents, depends_on, in_order, project
+from chainrule.graph import Derivative, Flat, Input, Linear, Node, Partials, Structural, Tangents, depends_on, in_order, project
 from chainrule.ops import cast, contribute, unbroadcast
 from chainrule.source import located
 from chainrule.types import is_floating
@@ -18,13 +18,19 @@ from chainrule.types import is_floating
 Cotangent = Node | None
 
 
-def reverse(outputs: Sequence[Node], cotangents: Sequence[Cotangent], inputs: Sequence[Node]) -> list[Cotangent]:
-    """The cotangents of the inputs for these cotangents of the outputs; None where nothing flows."""
-    active = depends_on(outputs, inputs)
+def reverse(
+    outputs: Sequence[Node], cotangents: Sequence[Cotangent], inputs: Sequence[Node], fixed: Iterable[Node] = ()
+) -> list[Cotangent]:
+    """The cotangents of the inputs for these cotangents of the outputs; None where nothing flows.
+
+    `fixed` nodes do not depend on the inputs: the walk need not look beneath them.
+    """
+    known = {*inputs, *fixed}
+    active = depends_on(outputs, inputs, known)
     received: dict[Node, Any] = {}
     for output, cotangent in zip(outputs, cotangents, strict=True):
         receive(received, output, cotangent)
-    for node in reversed(in_order(outputs, known=set(inputs))):
+    for node in reversed(in_order(outputs, known)):
         if node in received and node in active and node.operation is not None:
             with located(node.location):
                 for operand, contribution in pull(node, received.pop(node), active):
@@ -52,7 +58,14 @@ def pull(node: Node, g: Any, active: set[Node]) -> Iterator[tuple[Node, Any]]:
         results[parameters["index"]] = g
         yield operands[0], tuple(results)
         return
-    match operation.derivative:  # type: ignore[union-attr]
+    for derivative in as_tuple(operation.derivative):  # type: ignore[union-attr]
+        yield from pull_by(derivative, node, g, active)
+
+
+def pull_by(derivative: Derivative, node: Node, g: Any, active: set[Node]) -> Iterator[tuple[Node, Any]]:
+    """The contributions that one declared derivative of the node's operation gives."""
+    operands, parameters = node.operands, node.parameters
+    match derivative:
         case Flat():
             return
         case Partials(rule):
@@ -67,9 +80,13 @@ def pull(node: Node, g: Any, active: set[Node]) -> Iterator[tuple[Node, Any]]:
             for k in differentiable(operands, active, numbers):
                 tangent = Input(operands[k].type, "tangent")
                 pushed = as_tuple(rule(tangent, k, result, *operands, **parameters))
-                yield operands[k], reverse(pushed, as_tuple(g), [tangent])[0]
+                pairs = [(out, cotangent) for out, cotangent in zip(pushed, as_tuple(g), strict=True) if out is not None]
+                outputs, cotangents = zip(*pairs, strict=True) if pairs else ((), ())
+                yield operands[k], reverse(outputs, cotangents, [tangent], fixed=(*operands, *as_tuple(result)))[0]
         case Structural(_, rule):
-            yield from zip(operands, rule(node, as_tuple(g)), strict=True)
+            chosen = differentiable(operands, active, None)
+            wanted = tuple(k in chosen for k in range(len(operands)))
+            yield from zip(operands, rule(node, as_tuple(g), wanted), strict=True)
 
 
 def times(g: Node, partial: Any) -> Cotangent:

@@ -7,6 +7,7 @@ where it does not exist (a division by zero) it is `UNDEFINED`, which behaves as
 from __future__ import annotations
 
 import math
+import operator
 from fractions import Fraction
 from typing import Any
 
@@ -25,6 +26,7 @@ class Undefined:
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _same
     __pow__ = __rpow__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __neg__ = __abs__ = __pos__ = _same
+    __floor__ = __ceil__ = __trunc__ = __round__ = root = _same
 
     def _never(self, _: Any) -> bool:
         return False
@@ -43,12 +45,13 @@ class Undefined:
 
 
 UNDEFINED = Undefined()
+_RATIONAL = (int, Fraction)
 
 
 class ExactArithmetic:
     """The arithmetic that scalar bodies run in over fractions (and over dual numbers of them).
 
-    Whatever is not rational raises InexactError.
+    It knows of the words in `chainrule.ops.declare` those that can be rational; any other raises InexactError.
     """
 
     def select(self, condition: Any, then: Any, otherwise: Any) -> Any:
@@ -59,18 +62,51 @@ class ExactArithmetic:
         """The quotient; UNDEFINED by zero."""
         return UNDEFINED if y == 0 else x / (Fraction(y) if isinstance(y, int) else y)
 
+    def absolute(self, x: Any) -> Any:
+        """x without its sign."""
+        return -x if x < 0 else x
+
+    def copysign(self, x: Any, y: Any) -> Any:
+        """x with the sign of y; a fraction has no negative zero."""
+        return -self.absolute(x) if y < 0 else self.absolute(x)
+
     def floor(self, x: Any) -> Any:
         """The largest integer that is not above x."""
-        return Fraction(math.floor(x))
+        return _whole(math.floor(x))
+
+    def ceil(self, x: Any) -> Any:
+        """The smallest integer that is not below x."""
+        return _whole(math.ceil(x))
+
+    def trunc(self, x: Any) -> Any:
+        """The integer part of x."""
+        return _whole(math.trunc(x))
+
+    def rint(self, x: Any) -> Any:
+        """The nearest integer, and of two as near the even one."""
+        return _whole(round(x))
+
+    def fmod(self, x: Any, y: Any) -> Any:
+        """The remainder of x by y with the sign of x."""
+        return UNDEFINED if y == 0 else x - y * self.trunc(self.divide(x, y))
 
     def power(self, x: Any, y: Any) -> Any:
         """x to the y where that is rational."""
+        if not isinstance(x, _RATIONAL):
+            return x**y
         if isinstance(y, Fraction) and y.denominator != 1:
-            root = Fraction(y)
-            base = self.root(x, root.denominator)
-            return self.power(base, Fraction(root.numerator))
-        exponent = int(y)
-        return UNDEFINED if x == 0 and exponent < 0 else x**exponent
+            return self.power(self.root(x, y.denominator), Fraction(y.numerator))
+        if not isinstance(y, _RATIONAL):
+            raise inexact("power", f"{x} to the {y}")
+        return UNDEFINED if x == 0 and y < 0 else Fraction(x) ** int(y)
+
+    def ldexp(self, x: Any, y: Any) -> Any:
+        """x times two to the integer y."""
+        return x * Fraction(2) ** int(y)
+
+    def hypot(self, x: Any, y: Any) -> Any:
+        """The hypotenuse of a right triangle whose sides are rational."""
+        return self.sqrt(x * x + y * y)
 
     def sqrt(self, x: Any) -> Any:
         """The square root of the square of a fraction."""
@@ -92,11 +128,57 @@ class ExactArithmetic:
             raise inexact("root", f"the {degree}. root of {x}")
         return Fraction(top, bottom)
 
+    def bitwise_and(self, x: Any, y: Any) -> Any:
+        """The bits that both have."""
+        return _on_bits(operator.and_, x, y)
+
+    def bitwise_or(self, x: Any, y: Any) -> Any:
+        """The bits that one of them has."""
+        return _on_bits(operator.or_, x, y)
+
+    def bitwise_xor(self, x: Any, y: Any) -> Any:
+        """The bits that just one of them has."""
+        return _on_bits(operator.xor, x, y)
+
+    def invert(self, x: Any) -> Any:
+        """Every bit turned over."""
+        return not x if isinstance(x, bool) else _on_bits(operator.invert, x)
+
+    def left_shift(self, x: Any, y: Any) -> Any:
+        """The bits of x moved up by y."""
+        return _on_bits(operator.lshift, x, y)
+
+    def right_shift(self, x: Any, y: Any) -> Any:
+        """The bits of x moved down by y."""
+        return _on_bits(operator.rshift, x, y)
+
+    def bitwise_count(self, x: Any) -> Any:
+        """The number of ones in the absolute value of an integer."""
+        return _on_bits(int.bit_count, x)
+
+    def gcd(self, x: Any, y: Any) -> Any:
+        """The greatest common divisor of two integers."""
+        return _on_bits(math.gcd, x, y)
+
+    def lcm(self, x: Any, y: Any) -> Any:
+        """The least common multiple of two integers."""
+        return _on_bits(math.lcm, x, y)
+
     def __getattr__(self, name: str) -> Any:
         def refuse(*values: Any) -> Any:
             raise inexact(name, f"{name}({', '.join(map(str, values))})")
 
         return refuse
+
+
+def _whole(x: Any) -> Any:
+    return Fraction(x) if isinstance(x, int) else x  # UNDEFINED stays
+
+
+def _on_bits(function: Any, *numbers: Any) -> Any:
+    """A function of integers: of the integers that fractions are, or of booleans."""
+    result = function(*(number if isinstance(number, bool) else int(number) for number in numbers))
+    return result if isinstance(result, bool) else Fraction(result)
 
 
 def _integer_root(n: int, degree: int) -> int | None:

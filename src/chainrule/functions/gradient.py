@@ -44,20 +44,24 @@ def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0, has_aux: 
     """
 
     def prepare(leaves: Sequence[Any], structure: Structure) -> Prepared:
-        traced = trace_arguments(function, leaves, structure, has_aux=has_aux)
-        output = scalar_output("grad", function, traced)
-        chosen = select("grad", function, traced, leaves, structure, argnums)
-        inputs = chosen.pick(traced.graph.inputs)
-        slopes = gradients(output, inputs)
-
-        def assemble(results: list[Any]) -> Any:
-            value = (results[0], traced.auxiliary) if has_aux else results[0]
-            return value, unflatten(chosen.structure, results[1:])
-
-        return Prepared(traced.graph.inputs, (output, *slopes), assemble, traced.guards, traced.outer)
+        return prepare_value_and_grad(function, leaves, structure, argnums, has_aux)
 
     remembered = Remembered(function, prepare, ("value_and_grad", argnums, has_aux))
     return functools.wraps(function)(lambda *args, **kwargs: remembered.call(*args, **kwargs))
+
+
+def prepare_value_and_grad(function: Callable[..., Any], leaves: Sequence[Any], structure: Structure, argnums: Argnums = 0, has_aux: bool = False) -> Prepared:
+    """The graph of value and gradient at (args, kwargs) of this structure."""
+    traced = trace_arguments(function, leaves, structure, has_aux=has_aux)
+    output = scalar_output("grad", function, traced)
+    chosen = select("grad", function, traced, leaves, structure, argnums)
+    slopes = gradients(output, chosen.pick(traced.graph.inputs))
+
+    def assemble(results: list[Any]) -> Any:
+        value = (results[0], traced.auxiliary) if has_aux else results[0]
+        return value, unflatten(chosen.structure, results[1:])
+
+    return Prepared(traced.graph.inputs, (output, *slopes), assemble, traced.guards, traced.outer)
 
 
 def grad(function: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:

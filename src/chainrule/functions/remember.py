@@ -146,19 +146,26 @@ def owned(results: Sequence[Any], values: Sequence[np.ndarray]) -> list[np.ndarr
 
 def inline(prepared: Prepared, leaves: Sequence[Any]) -> Any:
     """The result as part of the trace that runs: inputs replaced by the traced arguments, guards handed on."""
+    roots = [*prepared.outputs, *(guard.node for guard in prepared.guards)]
     numbers = [leaf for leaf in leaves if is_number(leaf)]
+    placed = call_graph(Graph(prepared.inputs, roots), numbers, prepared.outer)
+    count = len(prepared.outputs)
+    if prepared.guards:
+        trace = placed[-1].trace
+        trace.guards.extend(Guard(value.node, guard.value) for value, guard in zip(placed[count:], prepared.guards, strict=True))
+    return prepared.assemble(placed[:count])
+
+
+def call_graph(graph: Graph, leaves: Sequence[Any], outer: Sequence[TracedInput] = ()) -> list[Traced]:
+    """The outputs of a graph at arrays and traced values, as values of the innermost trace among them (and `outer`)."""
     replacement = {
         node: leaf.node if isinstance(leaf, Traced) else as_node(np.asarray(leaf, node.dtype))
-        for node, leaf in zip(prepared.inputs, numbers, strict=True)
+        for node, leaf in zip(graph.inputs, leaves, strict=True)
     }
-    traces = [leaf.trace for leaf in numbers if isinstance(leaf, Traced)] + [node.trace for node in prepared.outer]
+    traces = [leaf.trace for leaf in leaves if isinstance(leaf, Traced)] + [node.trace for node in outer]
     trace = max(traces, key=lambda trace: trace.serial)
     trace.check_open()
-    roots = [*prepared.outputs, *(guard.node for guard in prepared.guards)]
-    placed = substitute(roots, replacement)
-    count = len(prepared.outputs)
-    trace.guards.extend(Guard(node, guard.value) for node, guard in zip(placed[count:], prepared.guards, strict=True))
-    return prepared.assemble([Traced(node, trace) for node in placed[:count]])
+    return [Traced(node, trace) for node in substitute(graph.outputs, replacement)]
 
 
 def types_of(leaves: Sequence[Any]) -> list[ArrayType]:

@@ -26,11 +26,13 @@ class Linear:
     """Linear in each of some operands: L is the operation itself, so only its adjoint is declared.
 
     `adjoint(cotangent, k, *operands, **parameters)` is the cotangent of operand k. `operands` numbers those that the
-    operation is linear in; None means all of them.
+    operation is linear in; None means all of them. A product is linear in each factor by itself; a concatenation, which
+    is `jointly` linear, in its operands taken together.
     """
 
     adjoint: Callable[..., Any]
     operands: tuple[int, ...] | None = None
+    jointly: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,13 @@ class Flat:
 class Structural:
     """An operation with graphs inside it, which the calculus itself must transform.
 
-    `push(node, tangents)` gives the tangents of the results, `pull(node, cotangents)` the cotangents of the operands; None
-    stands for zero. `chainrule.graph.calculus` offers them `forward`, `reverse` and `batch` over graphs.
+    `push(node, tangents)` gives the tangents of the results, `pull(node, cotangents, wanted)` the cotangents of the
+    operands; None stands for zero. `wanted[k]` says whether the cotangent of operand k is used at all. `chainrule.graph.calculus` offers them `forward`, `reverse` and `batch` over graphs.
     """
 
     push: Callable[..., Any]
     pull: Callable[..., Any]
 
 
-Derivative = Partials | Linear | Tangents | Flat | Structural
+Derivative = Partials | Linear | Tangents | Flat | Structural | tuple["Derivative", ...]
+"""An operation with one result that is linear in some operands and not in others declares a tuple, one part for each."""

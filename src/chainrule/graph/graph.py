@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from chainrule.graph.node import Constant, Input, Node, apply, in_order
@@ -22,7 +22,7 @@ class Graph:
     }
     """
 
-    __slots__ = ("inputs", "outputs")
+    __slots__ = ("__weakref__", "inputs", "outputs")
 
     def __init__(self, inputs: Iterable[Input], outputs: Iterable[Node]) -> None:
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
@@ -70,10 +70,10 @@ def substitute(roots: Sequence[Node], replacement: Mapping[Node, Node]) -> list[
     return [made[root] for root in roots]
 
 
-def depends_on(roots: Sequence[Node], sources: Iterable[Node]) -> set[Node]:
-    """The nodes under the roots whose value changes with one of the sources."""
+def depends_on(roots: Sequence[Node], sources: Iterable[Node], fixed: Container[Node] = ()) -> set[Node]:
+    """The nodes under the roots whose value changes with one of the sources; the search stops at `fixed` nodes."""
     found = set(sources)
-    for node in in_order(roots):
+    for node in in_order(roots, known=fixed):
         if any(operand in found for operand in node.operands):
             found.add(node)
     return found

@@ -6,6 +6,7 @@ because it exists once. Inputs are equal to nothing but themselves, which keeps 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Container, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +24,7 @@ from chainrule.types import ArrayType
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _SMALL = 64  # elements: constants up to this size are shared by value, larger ones by object
 _nodes: WeakValueDictionary[Any, Node] = WeakValueDictionary()
+serials = itertools.count()
 
 
 class Node(ArrayProtocols):
@@ -32,7 +34,7 @@ class Node(ArrayProtocols):
     too: whether two nodes are the same one is asked with `is`, and sets and dicts go by identity.
     """
 
-    __slots__ = ("__weakref__", "location", "operands", "operation", "parameters", "type")
+    __slots__ = ("__weakref__", "location", "operands", "operation", "parameters", "serial", "type")
     __hash__ = object.__hash__  # by identity: equal nodes are one node
 
     operation: Operation | None
@@ -40,10 +42,12 @@ class Node(ArrayProtocols):
     parameters: Mapping[str, Any]
     type: Any
     location: Location | None
+    serial: int
+    """Grows from node to node: what was there before something else was traced."""
 
     def __init__(self, operation: Operation | None, operands: tuple[Node, ...], parameters: Mapping[str, Any], type: Any) -> None:
         self.operation, self.operands, self.parameters, self.type = operation, operands, parameters, type
-        self.location = user_location()
+        self.location, self.serial = user_location(), next(serials)
 
     @property
     def shape(self) -> tuple[int, ...]:

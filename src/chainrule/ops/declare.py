@@ -1,8 +1,17 @@
-"""How elementwise operations are declared: the constructors behind the table in `elementwise.py`.
+"""How elementwise operations are declared: the constructors behind the derivative tables.
 
 One scalar body serves every meaning. Run on fractions it is the exact value, on dual numbers the witness for the
 declared partials, on multiple-precision numbers the oracle, on loop scalars the compiled code. It takes an arithmetic
-`m` first, for what plain operators cannot say: `m.select(condition, then, otherwise)`, `m.sin(x)`.
+`m` first and may say no more than this, so that an arithmetic is complete when it knows these words:
+
+- the operators `+ - *`, the comparisons, and `& | !=` between the truth values that comparisons give;
+- `m.select(condition, then, otherwise)` and `m.divide(x, y)`, which Python's own `if` and `/` are too narrow for;
+- by NumPy's names and with NumPy's meaning: `absolute copysign floor ceil trunc rint fmod power sqrt cbrt hypot ldexp
+  nextafter spacing`, `exp exp2 expm1 log log2 log10 log1p`, `sin cos tan arcsin arccos arctan arctan2`, `sinh cosh tanh
+  arcsinh arccosh arctanh`, and on integers `invert bitwise_and bitwise_or bitwise_xor left_shift right_shift
+  bitwise_count gcd lcm`;
+- by SciPy's names: `erf erfc erfcx gammaln digamma polygamma(order, x)`;
+- `m.pi`. Other irrational numbers are written from these, as `m.sqrt(2)`; a literal is taken as the fraction that it is.
 """
 
 from __future__ import annotations
@@ -10,19 +19,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache, reduce
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import DtypeError, UnsupportedError
-from chainrule.evaluate import exact_arithmetic
-from chainrule.graph import Flat, Node, Operation, Partials, Sample, apply, constant, name_of, reaches
-from chainrule.ops.samples import F
-from chainrule.types import ArrayType, broadcast_shapes, check_dtype
+from chainrule.evaluate import UNDEFINED, exact_arithmetic
+from chainrule.evaluate.exact import inexact
+from chainrule.graph import Flat, Node, Operation, Partials, Sample, apply, as_node, constant, name_of, reaches
+from chainrule.ops.cast import cast
+from chainrule.types import ArrayType, broadcast_shapes, check_dtype, promote
 
 _WEAK = {int: int, float: float, bool: np.dtype(bool)}
-Promotion = Callable[[str, tuple[Any, ...]], tuple[np.dtype, ...]]
+_ZEROS = {int: 0, float: 0.0}
+Promotion = Callable[..., tuple[np.dtype, ...]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,45 +42,89 @@ class Elementwise(Operation):
 
     scalar: Callable[..., Any]
     """(arithmetic, *numbers, **parameters) -> number: the body that every meaning but NumPy's own runs."""
-    promotion: Promotion
-    """(name, dtypes or weak Python types of the operands) -> the dtypes of the operands and of the result."""
     points: dict[Any, Any] | None
-    """The rational values of a transcendental function; None where the body itself is rational (or a root)."""
+    """The rational values of a transcendental body at rational arguments; None where the body is rational itself."""
+    promotion: Promotion
+    """(name, dtypes or weak Python types of the operands, dtype asked for or None) -> dtypes of operands and result."""
 
-    def __call__(self, *operands: Any, **parameters: Any) -> Node:
+    def __call__(self, *operands: Any, dtype: Any = None, **parameters: Any) -> Node:
         """The node for these operands, cast to the dtypes that NumPy would compute in."""
         kinds = tuple(_WEAK.get(type(operand)) or _dtype_of(self.name, operand) for operand in operands)
-        targets = self.promotion(self.name, kinds)
-        return apply(self, tuple(map(_cast_operand, operands, targets)), parameters)
+        targets = self.promotion(self.name, kinds, None if dtype is None else check_dtype(self.name, dtype))
+        if targets[-1] == bool and int in kinds and any(map(_overflows, operands, targets)):
+            return self(*map(_strong, operands))  # NumPy compares uint8 with 300, though it would not add them
+        return apply(self, tuple(_cast_operand(self.name, *pair) for pair in zip(operands, targets, strict=False)), parameters)
 
 
 def _dtype_of(name: str, operand: Any) -> np.dtype:
     return operand.dtype if isinstance(operand, Node) else check_dtype(name, np.asarray(operand).dtype)
 
 
-def _cast_operand(operand: Any, dtype: np.dtype) -> Node:
-    if not isinstance(operand, Node):
-        return constant(operand, dtype)
-    return operand if operand.dtype == dtype else cast(operand, dtype)
+def _strong(operand: Any) -> Any:
+    return np.asarray(operand) if type(operand) is int else operand
+
+
+def _overflows(operand: Any, dtype: np.dtype) -> bool:
+    if type(operand) is not int or dtype.kind not in "iu":
+        return False
+    limits = np.iinfo(dtype)
+    return not limits.min <= operand <= limits.max
+
+
+def _cast_operand(name: str, operand: Any, dtype: np.dtype) -> Node:
+    if isinstance(operand, Node):
+        return cast(operand, dtype)
+    if _overflows(operand, dtype):
+        raise DtypeError(
+            name,
+            expected=f"an integer that {dtype.name} can hold",
+            got=f"{operand}",
+            remedy="Convert the array to a wider dtype with astype first.",
+        )
+    return constant(operand, dtype)
+
+
+# ----------------------------------------------------------------------------------------------------------- promotion
 
 
 def like(ufunc: np.ufunc) -> Promotion:
     """The promotion of this ufunc of NumPy, asked of NumPy itself."""
 
     @lru_cache(maxsize=1024)
-    def promotion(name: str, kinds: tuple[Any, ...]) -> tuple[np.dtype, ...]:
+    def promotion(name: str, kinds: tuple[Any, ...], dtype: np.dtype | None = None) -> tuple[np.dtype, ...]:
+        signature = None if dtype is None else (*[None] * ufunc.nin, *[dtype] * ufunc.nout)
         try:
-            resolved = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout))  # type: ignore[arg-type]
+            resolved = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout), signature=signature)  # type: ignore[arg-type]
         except TypeError:
+            given = " and ".join(getattr(kind, "name", getattr(kind, "__name__", "")) for kind in kinds)
             raise DtypeError(
                 name,
                 expected=f"dtypes that numpy.{ufunc.__name__} computes in",
-                got=" and ".join(getattr(kind, "name", getattr(kind, "__name__", str(kind))) for kind in kinds),
+                got=given if dtype is None else f"{given} with dtype={dtype.name}",
                 remedy="Convert the operand with astype first.",
             ) from None
-        return tuple(check_dtype(name, dtype) for dtype in resolved)
+        return tuple(check_dtype(name, one) for one in resolved)
 
     return promotion
+
+
+def alike(name: str, kinds: tuple[Any, ...], dtype: np.dtype | None = None) -> tuple[np.dtype, ...]:
+    """The promotion of an operation whose operands and result have one dtype."""
+    one = dtype or promote(name, *(_ZEROS.get(kind, kind) for kind in kinds))
+    return (one,) * (len(kinds) + 1)
+
+
+def floating(name: str, kinds: tuple[Any, ...], dtype: np.dtype | None = None) -> tuple[np.dtype, ...]:
+    """The promotion of SciPy's special functions: float32 where all arrays are, else float64."""
+    single = np.dtype(np.float32)
+    arrays = {kind for kind in kinds if isinstance(kind, np.dtype)}
+    one = single if (dtype or arrays) in (single, {single}) else np.dtype(np.float64)
+    if dtype is not None and dtype != one:
+        raise DtypeError(name, expected="float32 or float64", got=f"dtype={dtype.name}", remedy="Convert the result with astype.")
+    return (one,) * (len(kinds) + 1)
+
+
+# ---------------------------------------------------------------------------------------------- the rules they all have
 
 
 def infer_elementwise(name: str, promotion: Promotion) -> Callable[..., ArrayType]:
@@ -99,9 +154,55 @@ def batch_elementwise(operation: Callable[..., Node]) -> Callable[..., Node]:
             gap = rank + 1 - operand.ndim
             return np.reshape(operand, (size, *(1,) * gap, *operand.shape[1:])) if gap else operand
 
-        return operation()(*(aligned(operand) if has else operand for operand, has in zip(operands, batched, strict=True)), **parameters)
+        moved = (aligned(operand) if has else operand for operand, has in zip(operands, batched, strict=True))
+        return operation()(*moved, **parameters)
 
     return batch
+
+
+def _exactly(name: str, body: Callable[..., Any], promotion: Promotion) -> Callable[..., Any]:
+    """The body over fractions. Python's True + True is 2; NumPy's is True, as the promotion says."""
+
+    def exact(*arrays: Any, **parameters: Any) -> Any:
+        def number(*numbers: Any) -> Any:
+            value = body(exact_arithmetic, *numbers, **parameters)
+            if type(value) is not int:
+                return value
+            truths = all(type(number) is bool for number in numbers)
+            return bool(value) if truths and promotion(name, (np.dtype(bool),) * len(numbers))[-1] == bool else Fraction(value)
+
+        return np.frompyfunc(number, len(arrays), 1)(*arrays)
+
+    return exact
+
+
+def _at_points(name: str, points: dict[Any, Any]) -> Callable[..., Any]:
+    known = {(key if isinstance(key, tuple) else (key,)): Fraction(value) for key, value in points.items()}
+
+    def body(m: Any, *numbers: Any, **_: Any) -> Any:
+        if any(number is UNDEFINED for number in numbers):
+            return UNDEFINED
+        if numbers not in known:
+            raise inexact(name, f"{name}({', '.join(map(str, numbers))})")
+        return known[numbers]
+
+    return body
+
+
+def _rejects(samples: Callable[[], Iterable[Sample]]) -> Callable[[], Iterable[Sample]]:
+    def rejects() -> Iterable[Sample]:
+        sample = next(iter(samples()))
+        if len(sample.operands) > 1:
+            kinds = [np.asarray(operand).dtype for operand in sample.operands]
+            kinds = [np.dtype(float) if kind == object else kind for kind in kinds]
+            shapes = [(2, 3), (2,), (2,)]
+            operands = (np.zeros(shape, kind) for shape, kind in zip(shapes, kinds, strict=False))
+            yield Sample(*operands, words="axis -1 is 3 and 2")
+
+    return rejects
+
+
+# ----------------------------------------------------------------------------------------------------- the constructors
 
 
 def elementwise(
@@ -110,40 +211,61 @@ def elementwise(
     derivative: Any,
     latex: str,
     samples: Callable[[], Iterable[Sample]],
-    points: dict[Any, Any] | None = None,
     *,
     name: str | None = None,
     promotion: Promotion | None = None,
+    points: dict[Any, Any] | None = None,
     also: tuple[Any, ...] = (),
-    method: str | None = None,
 ) -> Elementwise:
     """Declare an elementwise operation: NumPy's function, value, derivative, LaTeX, and what the laws are tested on.
 
     A ufunc gives the operation its name and its promotion, and reaches it; so do the functions in `also`. `derivative`
-    gives the partials, `lambda x, y, out: (d/dx, d/dy)`, or is `Flat()`. `points` holds the rational values of a
-    transcendental function at rational arguments; None says that the body itself is rational.
+    gives the partials, `lambda x, y, out: (d/dx, d/dy)`, or is `Flat()`. The body is run on fractions as it is; where it
+    is transcendental, `points` holds its rational values at rational arguments instead.
     """
-    ufunc = isinstance(function, np.ufunc)
     name = name or function.__name__
     promotion = promotion or like(function)
     operation = Elementwise(
         name=name,
         scalar=scalar,
-        promotion=promotion,
         points=points,
+        promotion=promotion,
         infer=infer_elementwise(name, promotion),
         reference=function,
-        exact=_exactly(scalar if points is None else _at_points(name, points)),
+        exact=_exactly(name, scalar if points is None else _at_points(name, points), promotion),
         derivative=derivative if isinstance(derivative, Flat) else Partials(derivative),
         batch=batch_elementwise(lambda: operation),
         latex=latex,
         samples=samples,
         rejects=_rejects(samples),
     )
-    targets = (*((function,) if ufunc else ()), *also)
-    if targets:
-        reaches(*targets, method=method)(numpy_call(name_of(targets[0]), operation))
+    targets = (*((function,) if isinstance(function, np.ufunc) else ()), *also)
+    for target in targets:
+        reaches(target)(numpy_call(name_of(target), operation))
+        if getattr(target, "nin", 1) == 2:
+            reaches((target, "outer"))(outer(numpy_call(name_of((target, "outer")), operation)))
     return operation
+
+
+def transcendental(
+    function: Any,
+    derivative: Any,
+    latex: str,
+    samples: Callable[[], Iterable[Sample]],
+    points: dict[Any, Any],
+    scalar: Callable[..., Any] | None = None,
+    **facts: Any,
+) -> Elementwise:
+    """Declare an elementwise operation that every arithmetic knows by its name, or whose body is made of such.
+
+    `points` holds its rational values at rational arguments; the other facts are those of `elementwise`.
+    """
+    name = facts.get("name") or function.__name__
+    body = scalar or (lambda m, *numbers: getattr(m, name)(*numbers))
+    keys = [key if isinstance(key, tuple) else (key,) for key in points]
+    at_points = [Sample(*(np.array(column, object) for column in zip(*keys, strict=True)))] if keys else []
+    everywhere = lambda: [*samples(), *at_points]  # noqa: E731
+    return elementwise(function, body, derivative, latex, everywhere, points=points, **facts)
 
 
 def numpy_call(name: str, operation: Callable[..., Node]) -> Callable[..., Node]:
@@ -159,83 +281,24 @@ def numpy_call(name: str, operation: Callable[..., Node]) -> Callable[..., Node]
                 got=", ".join(f"{key}={_brief(value)}" for key, value in options.items()),
                 remedy="Leave it out; np.where(condition, new, old) chooses between two results.",
             )
-        if dtype is not None:
-            operands = tuple(cast(operand, np.dtype(dtype)) for operand in operands)
-        return operation(*operands)
+        if dtype is None:
+            return operation(*operands)
+        if isinstance(operation, Elementwise):
+            return operation(*operands, dtype=dtype)
+        return operation(*(cast(operand, dtype) for operand in operands))
 
     return call
 
 
+def outer(call: Callable[..., Node]) -> Callable[..., Node]:
+    """The method `outer` of a ufunc: every element of the first operand with every element of the second."""
+
+    def pairs(x: Any, y: Any, /, **options: Any) -> Node:
+        x, y = as_node(x), as_node(y)
+        return call(np.reshape(x, (*x.shape, *(1,) * y.ndim)), y, **options)
+
+    return pairs
+
+
 def _brief(value: Any) -> str:
     return repr(value) if isinstance(value, (bool, int, float, str, type(None))) else type(value).__name__
-
-
-def _exactly(body: Callable[..., Any]) -> Callable[..., Any]:
-    def exact(*arrays: Any, **parameters: Any) -> Any:
-        run = np.frompyfunc(lambda *numbers: body(exact_arithmetic, *numbers, **parameters), len(arrays), 1)
-        return run(*arrays)
-
-    return exact
-
-
-def _at_points(name: str, points: dict[Any, Any]) -> Callable[..., Any]:
-    known = {(key if isinstance(key, tuple) else (key,)): Fraction(value) for key, value in points.items()}
-
-    def body(m: Any, *numbers: Any, **_: Any) -> Any:
-        return known[numbers] if numbers in known else getattr(m, name)(*numbers)
-
-    return body
-
-
-def _rejects(samples: Callable[[], Iterable[Sample]]) -> Callable[[], Iterable[Sample]]:
-    def rejects() -> Iterable[Sample]:
-        sample = next(iter(samples()))
-        if len(sample.operands) > 1:
-            kinds = [np.asarray(operand).dtype for operand in sample.operands]
-            kinds = [np.dtype(float) if kind == object else kind for kind in kinds]
-            shapes = [(2, 3), (2,), (2,)]
-            yield Sample(*(np.zeros(shape, kind) for shape, kind in zip(shapes, kinds, strict=False)), words="axis -1 is 3 and 2")
-
-    return rejects
-
-
-def _infer_cast(kind: ArrayType, *, dtype: np.dtype) -> ArrayType:
-    return ArrayType(kind.shape, check_dtype("astype", dtype))
-
-
-def _cast_exactly(array: Any, *, dtype: np.dtype) -> Any:
-    if dtype.kind == "f":
-        return np.frompyfunc(lambda x: Fraction(x) if isinstance(x, bool) else x, 1, 1)(array)
-    convert = (lambda x: x != 0) if dtype.kind == "b" else (lambda x: Fraction(int(x)))
-    return np.frompyfunc(convert, 1, 1)(array)
-
-
-_cast = Operation(
-    name="astype",
-    infer=_infer_cast,
-    reference=lambda array, *, dtype: np.asarray(array).astype(dtype),
-    exact=_cast_exactly,
-    derivative=Partials(lambda x, out, *, dtype: (1,) if dtype.kind == "f" else (None,)),
-    batch=lambda operands, batched, size, *, dtype: cast(operands[0], dtype),
-    latex=r"\mathrm{{{dtype}}}({0})",
-    samples=lambda: [Sample(F(1, -2, "1/2"), dtype=np.dtype("float64"))],
-    rejects=lambda: [Sample(np.zeros(2), dtype=np.dtype("complex128"), words="complex128")],
-)
-
-
-def cast(value: Any, dtype: Any) -> Node:
-    """The value in another dtype: `x.astype(dtype)`."""
-    target = check_dtype("astype", dtype)
-    if not isinstance(value, Node):
-        return constant(value, target)
-    return value if value.dtype == target else _cast(value, dtype=target)
-
-
-@reaches(np.astype, "astype", method="astype")
-def _astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Node:
-    return cast(x, dtype)
-
-
-def total(terms: Sequence[Any]) -> Any:
-    """The sum of some nodes, from the left."""
-    return reduce(np.add, terms)

@@ -29,6 +29,8 @@ def on(*samples: tuple[Any, ...]) -> Samples:
 
 real = on((F(0, 1, -2, "1/2", "-1/3"),))
 smooth = on((F("1/3", "-5/2", "7/4", 5),))
+squares = on((F(1, 4, "1/4", "9/4"),), (F(2, "1/3", 5),))
+cubes = on((F(1, -8, "27/64"),), (F(2, "-1/3", 5),))
 positive = on((F(1, 2, "1/4", "9/4"),))
 inside = on((F(0, "1/2", "-1/3", "3/4"),))
 probability = on((F("1/2", "1/3", "9/10"),))
@@ -40,8 +42,11 @@ pairs = on(
     (F([1], [2]), F(3, 4, 5)),
 )
 quotients = on((F(7, -7, "5/2"), F(2, 3, "-3/4")), (F([1], [5]), F(2, 3)))
-powers = on((F(2, "1/3", 4), F(3, -2, "1/2")))
+powers = on((F(2, "1/3", 4), F(3, -2, "1/2")), (F(1, 1, 1), F(2, "-1/2", 0)))
 right_triangles = on((F(3, -5, "8/3"), F(4, 12, 5)))
+steps = on((F(0, 2, -1), F("1/2", 3, 4)))
+scaled = on((F(3, "1/2", -5), np.array([2, -1, 0])))
+shifts = on((np.array([6, 9, -12]), np.array([2, 0, 1])))
 integer_pairs = on((np.array([6, 9, 12]), np.array([4, 3, 1])))
 integers = on((np.array([6, 9, 0]),))
 truths = on((np.array([True, False]),))

@@ -32,6 +32,8 @@ class Traced(ArrayProtocols):
 
     __slots__ = ("_node", "_view", "trace", "weak", "writable")
     __hash__ = None  # type: ignore[assignment]
+    namespace: Any = np
+    """What `__array_namespace__` gives; `chainrule.numpy` once that is imported."""
 
     def __init__(self, node: Node, trace: Trace, *, weak: bool = False, writable: bool = True) -> None:
         self._node, self.trace, self.weak, self.writable = node, trace, weak, writable
@@ -87,6 +89,9 @@ class Traced(ArrayProtocols):
         if function in _VIEWS and isinstance(wrapped, Traced) and isinstance(arguments[0], Traced):
             wrapped._follow(arguments[0], lambda node: call_function(function, (node, *given[1:]), settings), None)
         return wrapped
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return self.namespace
 
     def __getitem__(self, index: Any) -> Any:
         result = self.call_numpy("getitem", (self, index), {})

@@ -165,6 +165,8 @@ def fit_column(column: polars.Series, rows: np.ndarray, *, keep: bool = False) -
     True
     """
     polars = load_polars()
+    if column.dtype.is_decimal():
+        column = column.cast(polars.Float64)
     dtype = column.dtype
     present = column.drop_nans().drop_nulls() if dtype.is_float() else column.drop_nulls()
     missing, reason = len(column) - len(present), ""

@@ -182,7 +182,8 @@ def _classes(polars: ModuleType, present: polars.Series, rows: np.ndarray) -> po
         _require_finite(present, rows)
         values = present.cast(polars.Int64, strict=False)
         if values.has_nulls() or not _are_whole(present):
-            values = present.cast(polars.String)
+            # Python writes the numbers: polars does it differently from version to version.
+            values = polars.Series(present.name, [str(value) for value in present.to_list()])
     _require_two(values)
     labels = values.to_list()
     once = [label for label, count in Counter(labels).items() if count == 1]

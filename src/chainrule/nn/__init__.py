@@ -1,0 +1,23 @@
+"""Neural networks: modules that are pytrees of arrays, activations, and losses. All of it is ordinary NumPy."""
+
+from chainrule.nn.activations import gelu, log_softmax, relu, silu, softmax, softplus
+from chainrule.nn.layers import Dense, Sequential, multilayer_perceptron
+from chainrule.nn.losses import binary_cross_entropy, cross_entropy, mean_absolute_error, mean_squared_error
+from chainrule.nn.module import module
+
+__all__ = [
+    "Dense",
+    "Sequential",
+    "binary_cross_entropy",
+    "cross_entropy",
+    "gelu",
+    "log_softmax",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "module",
+    "multilayer_perceptron",
+    "relu",
+    "silu",
+    "softmax",
+    "softplus",
+]

@@ -1,0 +1,65 @@
+"""NumPy, and what its protocols cannot reach: arrays made of traced values.
+
+Every name of NumPy is here. `array`, `asarray` and the like also take traced values, alone or in nested lists; all other
+functions are NumPy's own, which reach traced values by themselves.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy
+
+from chainrule.trace import Traced
+
+
+def array(object: Any, dtype: Any = None) -> Any:
+    """An array of nested lists or tuples of numbers, arrays and traced values.
+
+    Raises:
+        ShapeError: the parts differ in shape.
+
+    >>> import chainrule as cr
+    >>> float(cr.grad(lambda x: cr.numpy.sum(cr.numpy.array([x, x**2, 1.0])))(3.0))
+    7.0
+    """
+    if not _holds_traced(object):
+        return numpy.array(object, dtype)
+    result = object.copy() if isinstance(object, Traced) else numpy.stack([array(part) for part in object])
+    return result if dtype is None else result.astype(dtype)
+
+
+def asarray(object: Any, dtype: Any = None) -> Any:
+    """A traced value as it is, in this dtype; anything else as `array` makes it.
+
+    >>> asarray([1, 2], float)
+    array([1., 2.])
+    """
+    if isinstance(object, Traced):
+        return object if dtype is None else object.astype(dtype)
+    return array(object, dtype) if _holds_traced(object) else numpy.asarray(object, dtype)
+
+
+def ascontiguousarray(object: Any, dtype: Any = None) -> Any:
+    """As `asarray`: a traced value has no memory layout.
+
+    >>> ascontiguousarray([1, 2])
+    array([1, 2])
+    """
+    return asarray(object, dtype) if _holds_traced(object) else numpy.ascontiguousarray(object, dtype)
+
+
+def _holds_traced(value: Any) -> bool:
+    return isinstance(value, Traced) or (isinstance(value, (list, tuple)) and any(map(_holds_traced, value)))
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(numpy, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *dir(numpy)})
+
+
+Traced.namespace = sys.modules[__name__]

@@ -1,0 +1,306 @@
+"""`scan`: a loop in the graph, and its derivatives, which are loops again.
+
+Reverse mode of a loop is a loop from the end: it has kept the carries that went into each turn, runs the turn again, and
+hands the cotangents of the carries from turn to turn (Griewank and Walther, Evaluating Derivatives, 2nd ed., section
+12.1). Its memory is linear in the number of turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from chainrule.graph import Graph, Input, Node, Sample, Structural, depends_on, in_order
+from chainrule.ops.bodies import (
+    Enclosing, Flags, Outline, Part, batch_of, check_count, check_operands, check_type, flags, forward_of, or_zero, per_graph, program,
+    reverse_of, spread, stacked, storage, zeros,
+)  # fmt: skip
+from chainrule.ops.samples import F
+from chainrule.types import ArrayType, is_floating
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The parameters of a scan.
+
+    `body` takes `constants` values that stay, `carries` values that each turn hands to the next, and a slice of each
+    sequence; it gives the new carries, and values to stack. `save` numbers the carries whose value before each turn is
+    stacked too. With `reverse` the turns go from the last slice to the first.
+    """
+
+    body: Graph
+    constants: int
+    carries: int
+    length: int
+    reverse: bool
+    save: tuple[int, ...]
+
+    def split(self, values: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+        """What there is for each input of the body, as (constants, carries, slices)."""
+        first, second = self.constants, self.constants + self.carries
+        return values[:first], values[first:second], values[second:]
+
+    @property
+    def full(self) -> Graph:
+        """The body with the saved carries among its outputs."""
+        return _with_saved(self.body, self.constants, self.save) if self.save else self.body
+
+    def __call__(self, *operands: Node) -> tuple[Node, ...]:
+        """The final carries, the stacked outputs, the stacked carries."""
+        return scan(*operands, **vars(self)).results
+
+
+@per_graph
+def _with_saved(body: Graph, constants: int, save: tuple[int, ...]) -> Graph:
+    return Graph(body.inputs, [*body.outputs, *(body.inputs[constants + k] for k in save)])
+
+
+class Draft:
+    """A loop in the making: for each input of its body where the values come from, and what it stacks."""
+
+    def __init__(self) -> None:
+        self.constants: dict[Input, Node] = {}
+        self.carries: dict[Input, tuple[Node, Node]] = {}  # the first value, and the next one in terms of the body
+        self.slices: dict[Input, Node] = {}
+        self.stacks: list[Node] = []
+
+    def leave_out_unused(self) -> None:
+        """Forget constants and slices that no output of the body needs."""
+        used = set(in_order([*(following for _, following in self.carries.values()), *self.stacks]))
+        self.constants = {node: value for node, value in self.constants.items() if node in used}
+        self.slices = {node: value for node, value in self.slices.items() if node in used}
+
+    def run(self, length: int, reverse: bool, save: Iterable[Input] = ()) -> tuple[dict[Input, Node], list[Node], dict[Input, Node]]:
+        """(final carries, stacked outputs, saved carries)."""
+        inputs, saved = list(self.carries), list(save)
+        number = {node: k for k, node in enumerate(inputs)}
+        body = Graph([*self.constants, *inputs, *self.slices], [*(following for _, following in self.carries.values()), *self.stacks])
+        loop = Loop(body, len(self.constants), len(inputs), length, reverse, tuple(number[node] for node in saved))
+        results = loop(*self.constants.values(), *(first for first, _ in self.carries.values()), *self.slices.values())
+        first, second = len(inputs), len(body.outputs)
+        return dict(zip(inputs, results[:first], strict=True)), list(results[first:second]), dict(zip(saved, results[second:], strict=True))
+
+
+# ---------------------------------------------------------------------------------------------------- type and value
+
+
+def _infer(*types: ArrayType, **parameters: Any) -> tuple[ArrayType, ...]:
+    loop = Loop(**parameters)
+    inputs, outputs, count = loop.body.inputs, loop.body.outputs, loop.carries
+    check_count("scan", "operands", len(inputs), len(types))
+    first = loop.constants + count
+    check_operands("scan", inputs[:first], types[:first])
+    for node, kind in zip(inputs[first:], types[first:], strict=True):
+        remedy = "Give every sequence the length of the loop along its first axis."
+        check_type("scan", f"a sequence for {node.name}", stacked(node.type, loop.length), kind, remedy)
+    check_carries("scan", loop.split(inputs)[1], outputs[:count])
+    kinds = [node.type for node in loop.full.outputs]
+    return (*kinds[:count], *(stacked(kind, loop.length) for kind in kinds[count:]))
+
+
+def check_carries(operation: str, inputs: Sequence[Input], outputs: Sequence[Node]) -> None:
+    """Refuse a body that gives a carry another type than it takes."""
+    check_count(operation, "carries from the body", len(inputs), len(outputs))
+    for node, output in zip(inputs, outputs, strict=True):
+        remedy = f"Return what was given, or start from a value of type {output.type}."
+        check_type(operation, f"a body that keeps the carry {node.name}", node.type, output.type, remedy)
+
+
+def _run(meaning: str) -> Callable[..., tuple[Any, ...]]:
+    def run(*operands: Any, **parameters: Any) -> tuple[Any, ...]:
+        loop = Loop(**parameters)
+        constants, carries, slices = loop.split(operands)
+        turn, count = program(loop.body, meaning), loop.carries
+        stacks = [np.empty((loop.length, *node.shape), storage(meaning, node)) for node in loop.full.outputs[count:]]
+        for k in reversed(range(loop.length)) if loop.reverse else range(loop.length):
+            results = turn.run([*constants, *carries, *(values[k] for values in slices)])
+            for stack, value in zip(stacks, [*results[count:], *(carries[number] for number in loop.save)], strict=True):
+                stack[k, ...] = value
+            carries = results[:count]
+        return (*carries, *stacks)
+
+    return run
+
+
+# --------------------------------------------------------------------------------------------------------- calculus
+
+
+def _draft(loop: Loop, operands: Sequence[Node]) -> Draft:
+    """The loop itself, to be added to."""
+    (constants, carries, slices), values = loop.split(loop.body.inputs), loop.split(operands)
+    draft = Draft()
+    draft.constants = dict(zip(constants, values[0], strict=True))
+    pairs = zip(values[1], loop.body.outputs[: loop.carries], strict=True)
+    draft.carries = dict(zip(carries, pairs, strict=True))
+    draft.slices = dict(zip(slices, values[2], strict=True))
+    draft.stacks = list(loop.body.outputs[loop.carries :])
+    return draft
+
+
+def _push(node: Node, tangents: Sequence[Part]) -> tuple[Part, ...]:
+    """One loop over values and tangents."""
+    loop = Loop(**node.parameters)
+    moving = _moving(loop, flags(tangents))
+    seeds, pushed = forward_of(loop.body, moving)
+    draft, count = _draft(loop, node.operands), loop.carries
+    (constants, carries, slices), (by_constant, by_carry, by_slice) = loop.split(seeds), loop.split(tangents)
+    draft.constants |= {seed: part for seed, part in zip(constants, by_constant, strict=True) if seed is not None}
+    draft.slices |= {seed: part for seed, part in zip(slices, by_slice, strict=True) if seed is not None}
+    for seed, first, following in zip(carries, by_carry, pushed[:count], strict=True):
+        if seed is not None:
+            draft.carries[seed] = or_zero(first, seed), or_zero(following, seed)
+    draft.stacks += [part for part in pushed[count:] if part is not None]
+    inputs = loop.split(loop.body.inputs)[1]
+    save = [*(inputs[k] for k in loop.save), *(carries[k] for k in loop.save if carries[k] is not None)]
+    finals, stacks, saved = draft.run(loop.length, loop.reverse, save)
+    supply = iter(stacks[len(loop.body.outputs) - count :])
+    moved = [next(supply) if part is not None else None for part in pushed[count:]]
+    return (*map(finals.get, carries), *moved, *(saved.get(carries[k]) for k in loop.save))
+
+
+def _moving(loop: Loop, moving: Flags) -> Flags:
+    """The inputs of the body with a tangent: a carry has one if its first value does, or if a turn gives it one."""
+    while True:
+        pushed = forward_of(loop.body, moving)[1][: loop.carries]
+        constants, carries, slices = loop.split(moving)
+        grown = (*constants, *(flag or part is not None for flag, part in zip(carries, pushed, strict=True)), *slices)
+        if grown == moving:
+            return moving
+        moving = grown
+
+
+def _pull(node: Node, cotangents: Sequence[Part], wanted: Flags) -> tuple[Part, ...]:
+    """The loop again with its carries saved, and a loop from the end over the cotangents."""
+    loop = Loop(**node.parameters)
+    active = _varying(loop, wanted)
+    given = _reached(loop, active, flags(cotangents))
+    seeds, pulled = reverse_of(loop.full, given, active)
+    by_constant, by_carry, by_slice = loop.split(pulled)
+    draft, count = _draft(loop, node.operands), loop.carries
+    values, draft.carries, draft.stacks = list(draft.carries), {}, [part for part in by_slice if part is not None]
+    for seed, last, previous in zip(seeds[:count], cotangents[:count], by_carry, strict=True):
+        if seed is not None:
+            draft.carries[seed] = or_zero(last, seed), or_zero(previous, seed)
+    sums = [None if part is None else Input(part.type, "sum") for part in by_constant]
+    for total, part in zip(sums, by_constant, strict=True):
+        if total is not None:
+            draft.carries[total] = zeros(total.type), total + part
+    draft.slices |= {seed: part for seed, part in zip(seeds[count:], cotangents[count:], strict=True) if seed is not None}
+    draft.slices |= dict(zip(values, values, strict=True))  # for now: what stands in for the saved ones
+    draft.leave_out_unused()
+    needed = [k for k, value in enumerate(values) if value in draft.slices]
+    if needed:
+        keeping = replace(loop, save=tuple(sorted({*loop.save, *needed})))
+        saved = dict(zip(keeping.save, keeping(*node.operands)[len(loop.body.outputs) :], strict=True))
+        draft.slices |= {values[k]: saved[k] for k in needed}
+    finals, stacks, _ = draft.run(loop.length, not loop.reverse)
+    supply = iter(stacks)
+    return (*map(finals.get, sums), *map(finals.get, seeds[:count]), *(None if part is None else next(supply) for part in by_slice))
+
+
+def _varying(loop: Loop, changing: Flags, kinds: str = "f") -> Flags:
+    """The inputs of the body that depend on a changing operand: a carry does if its first value or a turn makes it."""
+    while True:
+        _, carries, _ = loop.split(changing)
+        reach = depends_on(loop.body.outputs, [node for node, flag in zip(loop.body.inputs, changing, strict=True) if flag])
+        following = loop.body.outputs[: loop.carries]
+        reached = tuple(flag or (node in reach and node.dtype.kind in kinds) for flag, node in zip(carries, following, strict=True))
+        grown = (*changing[: loop.constants], *reached, *changing[loop.constants + loop.carries :])
+        if grown == changing:
+            return changing
+        changing = grown
+
+
+def _reached(loop: Loop, active: Flags, given: Flags) -> Flags:
+    """The outputs of the body that a cotangent reaches, where those `given` have one when the loop ends."""
+    count, carries = loop.carries, loop.split(active)[1]
+    given = (*(flag and carry for flag, carry in zip(given, carries, strict=False)), *given[count:])
+    while True:
+        pulled = loop.split(reverse_of(loop.full, given, active)[1])[1]
+        grown = (*(flag or part is not None for flag, part in zip(given, pulled, strict=False)), *given[count:])
+        if grown == given:
+            return given
+        given = grown
+
+
+def _batch(operands: Sequence[Node], batched: Sequence[bool], size: int, **parameters: Any) -> tuple[Node, ...]:
+    loop = Loop(**parameters)
+    has = _varying(loop, tuple(batched), kinds="biuf")
+    single, many = loop.full, batch_of(loop.full, has, size)
+    reach = depends_on(single.outputs, [node for node, flag in zip(single.inputs, has, strict=True) if flag])
+    marks = [*loop.split(has)[1], *(node in reach for node in single.outputs[loop.carries :])]
+    outputs = [new if mark else old for new, old, mark in zip(many.outputs, single.outputs, marks, strict=True)]
+    count = len(loop.body.outputs)
+    body = Graph(many.inputs, outputs[:count])
+    constants, carries, slices = (list(zip(*pair, strict=True)) for pair in zip(loop.split(operands), loop.split(batched), strict=True))
+    firsts = [spread(node, flag, size) if mark else node for (node, flag), mark in zip(carries, marks, strict=False)]
+    turned = [np.swapaxes(node, 0, 1) if flag else node for node, flag in slices]
+    results = replace(loop, body=body)(*(node for node, _ in constants), *firsts, *turned)
+    stacks = [np.swapaxes(node, 0, 1) if mark else node for node, mark in zip(results[loop.carries :], marks[loop.carries :], strict=True)]
+    return tuple(spread(node, mark, size) for node, mark in zip((*results[: loop.carries], *stacks), marks, strict=True))
+
+
+def _outline(node: Node) -> Outline:
+    loop = Loop(**node.parameters)
+    inputs, operands, outputs = loop.split(loop.body.inputs), loop.split(node.operands), loop.body.outputs
+    parts: set[Any] = {("constant", *pair) for pair in zip(inputs[0], operands[0], strict=True)}
+    parts |= {("carry", *triple) for triple in zip(inputs[1], operands[1], outputs[: loop.carries], strict=True)}
+    parts |= {("slice", *pair) for pair in zip(inputs[2], operands[2], strict=True)}
+    results = [("carry", carry) for carry in inputs[1]]
+    results += [("stack", output) for output in outputs[loop.carries :]]
+    results += [("saved", inputs[1][k]) for k in loop.save]
+    return Outline((scan, loop.length, loop.reverse), frozenset(parts), tuple(results))
+
+
+# ------------------------------------------------------------------------------------------------------ declaration
+
+
+def _recurrence() -> Graph:
+    """c <- a c + x, and out of it y = c x: linear in none of its operands, and rational."""
+    a, c, x = (Input(ArrayType.of(1.0), name) for name in "acx")
+    return Graph([a, c, x], [a * c + x, c * x])
+
+
+def _counting() -> Graph:
+    """A vector that is multiplied by a counter: n <- n + 1, v <- n v, without sequences."""
+    n, v = Input(ArrayType.of(1), "n"), Input(ArrayType.of(np.zeros(2)), "v")
+    return Graph([n, v], [n + 1, v * n.astype(np.float64)])
+
+
+def _widening() -> Graph:
+    c = Input(ArrayType.of(1.0), "c")
+    return Graph([c], [np.broadcast_to(c, (3,))])
+
+
+def _samples() -> list[Sample]:
+    shape = {"constants": 1, "carries": 1, "length": 3}
+    turns = [Sample(F(2)[0], F("1/3")[0], F(1, -3, "1/2"), body=_recurrence(), reverse=back, save=(0,), **shape) for back in (False, True)]
+    return [*turns, Sample(np.array(1), F(2, "-1/2"), body=_counting(), constants=0, carries=2, length=3, reverse=False, save=())]
+
+
+def _rejects() -> list[Sample]:
+    shape: dict[str, Any] = {"reverse": False, "save": ()}
+    sequence = {"constants": 1, "carries": 1, **shape}
+    return [
+        Sample(1.0, 1.0, np.zeros(3), body=_recurrence(), length=4, words="a sequence for x of type float64[4]", **sequence),
+        Sample(1.0, np.zeros(2), np.zeros(3), body=_recurrence(), length=3, words="c of type float64[]; got float64[2]", **sequence),
+        Sample(1.0, 1.0, body=_recurrence(), length=3, words="3 operands; got 2", **sequence),
+        Sample(1.0, body=_widening(), constants=0, carries=1, length=3, words="keeps the carry c of type float64[]; got float64[3]", **shape),
+    ]
+
+
+scan = Enclosing(
+    name="scan",
+    infer=_infer,
+    reference=_run("reference"),
+    exact=_run("exact"),
+    derivative=Structural(_push, _pull),
+    batch=_batch,
+    latex=r"\operatorname{{scan}}_{{{length}}}",
+    samples=_samples,
+    rejects=_rejects,
+    outline=_outline,
+)

@@ -1,0 +1,106 @@
+"""The data of a run: arrays that share their first axis, split into training and validation rows, and cut into batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ArgumentError, ShapeError
+from chainrule.train.split import split_rows
+from chainrule.types import check_dtype
+
+Arrays = tuple[np.ndarray, ...]
+
+
+def as_arrays(data: Any, name: str = "data") -> Arrays:
+    """The arrays of a data set, which must share their first axis.
+
+    Raises:
+        ShapeError: there are none, one has no axes, no rows, or another number of rows than the first.
+    """
+    arrays = tuple(np.asarray(part) for part in (data if isinstance(data, (tuple, list)) else (data,)))
+    for array in arrays:
+        check_dtype("fit", array.dtype)
+    sizes = [array.shape[0] if array.ndim else None for array in arrays]
+    if not arrays or None in sizes or len(set(sizes)) > 1 or 0 in sizes:
+        raise ShapeError(
+            "fit",
+            expected=f"{name}: a tuple of arrays with one first axis, the examples, at least one of them",
+            got=" and ".join(str(array.shape) for array in arrays) or "an empty tuple",
+            remedy="Give arrays of equal length, for example (x, y) with len(x) == len(y).",
+        )
+    return arrays
+
+
+def split_validation(data: Arrays, validation: Any, seed: int) -> tuple[Arrays, Arrays | None]:
+    """Training and validation arrays; `validation` is None, a fraction of the rows, or arrays of its own."""
+    if validation is None:
+        return data, None
+    if not isinstance(validation, (int, float)):
+        held = as_arrays(validation, "validation")
+        if [a.shape[1:] for a in held] != [a.shape[1:] for a in data]:
+            raise ShapeError(
+                "fit",
+                expected=f"validation arrays like the data, of row shapes {', '.join(str(a.shape[1:]) for a in data)}",
+                got=", ".join(str(a.shape[1:]) for a in held),
+                remedy="Give the same arrays for other examples.",
+            )
+        return data, held
+    count = len(data[0])
+    if not 0 < validation < 1 or not 1 <= round(count * validation) < count:
+        raise ArgumentError(
+            "fit",
+            expected=f"validation to leave at least one of {count} rows on both sides",
+            got=f"the fraction {validation}",
+            remedy="Give a fraction such as 0.2, or arrays.",
+        )
+    kept, held = split_rows(count, float(validation), seed)
+    return tuple(array[kept] for array in data), tuple(array[held] for array in data)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Which rows each step trains on: `rows` examples in batches of `batch`, `total` steps in all."""
+
+    rows: int
+    batch: int
+    total: int
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps in an epoch; the last one takes the rows that are left."""
+        return -(-self.rows // self.batch)
+
+    @property
+    def last(self) -> int:
+        """Rows in the last step of an epoch."""
+        return self.rows - (self.per_epoch - 1) * self.batch
+
+    @property
+    def whole(self) -> bool:
+        """Whether each step takes all rows, so that their order does not matter."""
+        return self.batch == self.rows
+
+    def sizes(self, start: int, count: int) -> np.ndarray:
+        """The number of rows of each of `count` steps from step `start` on."""
+        position = np.arange(start, start + count) % self.per_epoch
+        return np.where(position == self.per_epoch - 1, self.last, self.batch)
+
+
+def schedule(rows: int, batch_size: int | None, epochs: int | None, steps: int | None) -> Schedule:
+    """The schedule that the arguments of `fit` ask for.
+
+    Raises:
+        ArgumentError: a number below 1, or not exactly one of epochs and steps.
+    """
+    for name, value in {"batch_size": batch_size, "epochs": epochs, "steps": steps}.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
+            raise ArgumentError("fit", expected=f"{name} to be an integer of at least 1", got=repr(value), remedy=f"Give {name} a positive integer.")
+    if (epochs is None) == (steps is None):
+        got = "neither" if epochs is None else f"epochs={epochs} and steps={steps}"
+        raise ArgumentError("fit", expected="either epochs or steps", got=got, remedy="Give one of the two.")
+    batch = min(rows, batch_size or rows)
+    per_epoch = -(-rows // batch)
+    return Schedule(rows, batch, int(steps if steps is not None else epochs * per_epoch))  # type: ignore[operator]

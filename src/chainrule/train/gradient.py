@@ -1,0 +1,89 @@
+"""The gradient of a loss inside a run, with Python's decisions kept.
+
+A run is one graph, and inside its loop there are no numbers for Python to decide by. So the loss is traced on a real
+batch, its guards become conditions in the graph, and a batch that decides otherwise stops the run for a moment: the loss
+is traced on that batch and the run goes on with one variant more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ConcreteError, UnsupportedError
+from chainrule.functions import cond
+from chainrule.functions.arguments import trace_arguments
+from chainrule.functions.gradient import prepare_value_and_grad, scalar_output
+from chainrule.functions.remember import Prepared, call_graph
+from chainrule.graph import Graph
+from chainrule.ops import cast
+from chainrule.pytree import Structure, flatten
+
+MOST_VARIANTS = 64
+
+
+class Variants:
+    """A loss (or its value and gradient) for batches of one size, in as many variants as Python's decisions asked for."""
+
+    def __init__(self, loss: Callable[..., Any], prepare: Callable[..., Prepared]) -> None:
+        self.loss, self.prepare = loss, prepare
+        self.prepared: list[Prepared] = []
+
+    def trace(self, params: Any, batch: Sequence[np.ndarray]) -> None:
+        """Add the variant that these numbers decide for."""
+        if len(self.prepared) == MOST_VARIANTS:
+            raise ConcreteError(
+                "fit",
+                expected=f"at most {MOST_VARIANTS} ways through the loss",
+                got="another decision of Python (an if, a while, a float(...)) that differs from batch to batch",
+                remedy="Write the decision as np.where, chainrule.cond or chainrule.while_loop.",
+            )
+        leaves, structure = flatten(((params, *batch), {}))
+        prepared = self.prepare(self.loss, leaves, structure)
+        if prepared.outer:
+            raise UnsupportedError("fit", expected="a call outside traced functions", got="a loss that closes over a traced value", remedy="Call fit from ordinary code.")
+        self.prepared.append(prepared)
+
+    def __call__(self, params: Any, batch: Sequence[Any], otherwise: Any) -> tuple[Any, Any]:
+        """(decided?, result) as traced values; where no variant fits the batch, (False, otherwise)."""
+        leaves = flatten((params, *batch))[0]
+
+        def choose(variants: Sequence[Prepared]) -> tuple[Any, Any]:
+            if not variants:
+                return np.bool_(False), otherwise
+            first, *rest = variants
+
+            def run() -> tuple[Any, Any]:
+                return np.bool_(True), first.assemble(call_graph(Graph(first.inputs, first.outputs), leaves))
+
+            if not first.guards:
+                return run()
+            answers = call_graph(Graph(first.inputs, [guard.node for guard in first.guards]), leaves)
+            agrees = np.stack([np.all(answer == guard.value) for answer, guard in zip(answers, first.guards, strict=True)])
+            return cond(np.all(agrees), run, lambda: choose(rest))
+
+        return choose(self.prepared)
+
+
+def value_and_gradient(loss: Callable[..., Any]) -> Variants:
+    """(value, gradient) of a loss, the value in float64."""
+
+    def prepare(function: Callable[..., Any], leaves: Sequence[Any], structure: Structure) -> Prepared:
+        prepared = prepare_value_and_grad(function, leaves, structure)
+        return replace(prepared, outputs=(cast(prepared.outputs[0], np.float64), *prepared.outputs[1:]))
+
+    return Variants(loss, prepare)
+
+
+def value(loss: Callable[..., Any]) -> Variants:
+    """The value of a loss alone, in float64."""
+
+    def prepare(function: Callable[..., Any], leaves: Sequence[Any], structure: Structure) -> Prepared:
+        traced = trace_arguments(function, leaves, structure)
+        output = cast(scalar_output("fit", function, traced), np.float64)
+        return Prepared(traced.graph.inputs, (output,), lambda results: results[0], traced.guards, traced.outer)
+
+    return Variants(loss, prepare)

@@ -1,0 +1,42 @@
+"""What a training run gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+FINISHED, STOPPED_EARLY, INTERRUPTED = "finished", "stopped early", "interrupted"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The result of `fit`.
+
+    `params` are the trained parameters: the last ones, or with `patience` those of the best validation loss. `history`
+    has one entry an epoch: `epoch` (from 1), `loss` (the mean over the epoch's examples, as they were trained on) and,
+    with validation data, `validation_loss`. `losses` has the loss of every step. `state` is the whole state of the run, a
+    pytree of arrays. `status` says how it ended: "finished", "stopped early" or "interrupted" (by Ctrl-C).
+    """
+
+    params: Any
+    history: dict[str, np.ndarray]
+    losses: np.ndarray
+    state: Any
+    status: str
+    seconds: float
+
+    @property
+    def steps(self) -> int:
+        """How many steps were done."""
+        return len(self.losses)
+
+    @property
+    def epochs(self) -> int:
+        """How many whole epochs were done."""
+        return len(self.history["epoch"])
+
+    def __repr__(self) -> str:
+        last = f", last loss {self.losses[-1]:.6g}" if self.steps else ""
+        return f"<run {self.status}: {self.steps} steps, {self.epochs} epochs in {self.seconds:.2f} s{last}>"

@@ -1,0 +1,117 @@
+"""One step of a run, from state to state: ordinary NumPy on traced values, so that a run is a `scan` over it.
+
+The state is a pytree of arrays and holds all that the run needs to go on: the parameters, the optimiser's state, the count
+of steps, the order of the rows in this epoch, the best parameters so far, and whether the run is still going.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule import random
+from chainrule.functions import cond
+from chainrule.optim import Optimizer
+from chainrule.train.data import Arrays, Schedule
+from chainrule.pytree import tree_map
+from chainrule.train.gradient import Variants
+
+GOING, STOPPED, NOT_FINITE, UNDECIDED, UNVALIDATED = 0, 1, 2, 3, 4
+
+
+@dataclass(frozen=True)
+class Stepper:
+    """What the steps of a run have in common."""
+
+    gradients: dict[int, Variants]
+    score: Variants
+    optimizer: Optimizer
+    schedule: Schedule
+    key: np.ndarray
+    shuffle: bool
+    patience: int | None
+
+    def first_state(self, params: Any, validated: bool) -> dict[str, Any]:
+        """The state before the first step."""
+        state = {"params": params, "optimizer": self.optimizer.init(params), "step": np.int64(0), "status": np.int64(GOING)}
+        if self._ordered:
+            state["order"] = np.arange(self.schedule.rows)
+        if validated:
+            state["best"] = {"loss": np.float64(np.inf), "params": params, "epochs_since": np.int64(0)}
+        return state
+
+    @property
+    def _ordered(self) -> bool:
+        return self.shuffle and not self.schedule.whole
+
+    def step(self, state: dict[str, Any], data: Arrays, validation: Arrays | None) -> tuple[dict[str, Any], Any]:
+        """The next state, and (loss, validation loss) of this step; NaN where there is none."""
+        nothing = np.float64(np.nan), np.float64(np.nan)
+        return cond(state["status"] == GOING, lambda: self._go(state, data, validation), lambda: (state, nothing))
+
+    def _go(self, state: dict[str, Any], data: Arrays, validation: Arrays | None) -> tuple[dict[str, Any], Any]:
+        position = state["step"] % self.schedule.per_epoch
+        state = {**state, **self._order(state, position)}
+        decided, (value, gradient) = self._gradient(state, position, data)
+        finite = np.isfinite(value)
+        status = np.where(decided, np.where(finite, GOING, NOT_FINITE), UNDECIDED)
+
+        def advance() -> tuple[dict[str, Any], Any]:
+            params, optimizer = self.optimizer.update(gradient, state["optimizer"], state["params"])
+            moved = {**state, "params": params, "optimizer": optimizer, "step": state["step"] + 1}
+            if validation is None:
+                return moved, (value, np.float64(np.nan))
+            ended = position == self.schedule.per_epoch - 1
+            after, score = cond(ended, lambda: self.validate(moved, validation), lambda: (moved, np.float64(np.nan)))
+            return after, (value, score)
+
+        stay = {**state, "status": status}, (value, np.float64(np.nan))
+        return cond(status == GOING, advance, lambda: stay)
+
+    def _order(self, state: dict[str, Any], position: Any) -> dict[str, Any]:
+        """The order of the rows: drawn anew at the start of each epoch, from the seed and the epoch's number alone."""
+        if not self._ordered:
+            return {}
+        epoch = state["step"] // self.schedule.per_epoch
+
+        def draw() -> Any:
+            return random.permutation(random.fold_in(self.key, epoch), self.schedule.rows).astype(np.int64)
+
+        return {"order": cond(position == 0, draw, lambda: state["order"])}
+
+    def _gradient(self, state: dict[str, Any], position: Any, data: Arrays) -> tuple[Any, Any]:
+        plan, params = self.schedule, state["params"]
+
+        def on(rows: int) -> tuple[Any, Any]:
+            nothing = np.float64(np.nan), tree_map(np.zeros_like, params)
+            return self.gradients[rows](params, self._batch(state, position, data, rows), nothing)
+
+        if plan.last == plan.batch:
+            return on(plan.batch)
+        return cond(position == plan.per_epoch - 1, lambda: on(plan.last), lambda: on(plan.batch))
+
+    def batch(self, state: dict[str, Any], data: Arrays, rows: int) -> tuple[Any, ...]:
+        """The examples that the next step trains on."""
+        position = state["step"] % self.schedule.per_epoch
+        return self._batch({**state, **self._order(state, position)}, position, data, rows)
+
+    def _batch(self, state: dict[str, Any], position: Any, data: Sequence[Any], rows: int) -> tuple[Any, ...]:
+        if self.schedule.whole:
+            return tuple(data)
+        index = position * self.schedule.batch + np.arange(rows)
+        if self._ordered:
+            index = state["order"][index]
+        return tuple(np.take(array, index, axis=0) for array in data)
+
+    def validate(self, state: dict[str, Any], validation: Arrays) -> tuple[dict[str, Any], Any]:
+        """The state after an epoch's validation, and its loss."""
+        decided, score = self.score(state["params"], validation, np.float64(np.nan))
+        best = state["best"]
+        better = {"loss": score, "params": state["params"], "epochs_since": np.int64(0)}
+        best = cond(score < best["loss"], lambda: better, lambda: {**best, "epochs_since": best["epochs_since"] + 1})
+        stop = best["epochs_since"] >= (self.patience if self.patience is not None else np.iinfo(np.int64).max)
+        after = {**state, "best": best, "status": np.where(stop, STOPPED, state["status"])}
+        return cond(decided, lambda: (after, score), lambda: ({**state, "status": np.int64(UNVALIDATED)}, score))
