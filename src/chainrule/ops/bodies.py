@@ -16,7 +16,19 @@ import numpy as np
 
 from chainrule.errors import DtypeError, ShapeError, StructureError
 from chainrule.evaluate import Program, to_fractions
-from chainrule.graph import Graph, Input, Node, Operation, calculus, constant, depends_on, in_order, project, substitute
+from chainrule.graph import (
+    Constant,
+    Graph,
+    Input,
+    Node,
+    Operation,
+    calculus,
+    constant,
+    depends_on,
+    in_order,
+    project,
+    substitute,
+)
 from chainrule.types import ArrayType
 
 Flags = tuple[bool, ...]
@@ -83,22 +95,32 @@ def storage(meaning: str, node: Node) -> np.dtype:
 @per_graph
 def reverse_of(body: Graph, given: Flags, wanted: Flags) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
     """Reverse mode of a body: an input for the cotangent of each output `given`, and the cotangent of each input `wanted`."""
-    seeds = tuple(Input(node.type, f"d_out{k}") if flag else None for k, (node, flag) in enumerate(zip(body.outputs, given, strict=True)))
-    found = iter(calculus.reverse(body.outputs, seeds, [node for node, flag in zip(body.inputs, wanted, strict=True) if flag]))
+    seeds = tuple(
+        Input(node.type, f"d_out{k}") if flag else None
+        for k, (node, flag) in enumerate(zip(body.outputs, given, strict=True))
+    )
+    found = iter(
+        calculus.reverse(body.outputs, seeds, [node for node, flag in zip(body.inputs, wanted, strict=True) if flag])
+    )
     return seeds, tuple(next(found) if flag else None for flag in wanted)
 
 
 @per_graph
 def forward_of(body: Graph, moving: Flags) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
     """Forward mode of a body: an input for the tangent of each input that is `moving`, and the tangent of each output."""
-    seeds = tuple(Input(node.type, f"d_{node.name}") if flag else None for node, flag in zip(body.inputs, moving, strict=True))
+    seeds = tuple(
+        Input(node.type, f"d_{node.name}") if flag else None for node, flag in zip(body.inputs, moving, strict=True)
+    )
     return seeds, tuple(calculus.forward(body.outputs, body.inputs, seeds))
 
 
 @per_graph
 def batch_of(body: Graph, batched: Flags, size: int) -> Graph:
     """The body over a batch: the inputs marked `batched` have a new axis in front, and so have all outputs."""
-    inputs = [Input(stacked(node.type, size), node.name) if flag else node for node, flag in zip(body.inputs, batched, strict=True)]
+    inputs = [
+        Input(stacked(node.type, size), node.name) if flag else node
+        for node, flag in zip(body.inputs, batched, strict=True)
+    ]
     return Graph(inputs, calculus.batch(body.outputs, body.inputs, inputs, batched, size))
 
 
@@ -141,23 +163,32 @@ def or_zero(part: Part, like: Node) -> Node:
 # ----------------------------------------------------------------------------------------------------------- bodies
 
 
-def frontier(outputs: Sequence[Node], inputs: Sequence[Node], before: float = float("inf")) -> list[Node]:
-    """The values that a body takes from outside: the largest subgraphs that depend on none of its inputs.
+class Older:
+    """The nodes that were there before the serial number `mark`, for a walk to stop at. Constants are of no age."""
 
-    Only nodes made earlier than the serial number `before` count as outside; with a loop they all do, so that what is
-    the same in every turn is computed once. Constants stay inside.
+    def __init__(self, mark: int) -> None:
+        self.mark = mark
+
+    def __contains__(self, node: object) -> bool:
+        return isinstance(node, Node) and node.serial < self.mark and not isinstance(node, Constant)
+
+
+def frontier(outputs: Sequence[Node], inputs: Sequence[Input], mark: int, hoist: bool) -> list[Node]:
+    """The values that a body takes from outside: those that were there when its trace began.
+
+    With `hoist`, what it computes from them alone counts as outside too: in a loop it is the same in every step, and so
+    is computed once. A branch that may not run leaves it inside. Constants stay inside.
     """
-    order = in_order(outputs)
-    varying = depends_on(outputs, inputs)
-    open_nodes = depends_on(outputs, [node for node in order if isinstance(node, Input) and node not in varying])
-    outside: set[Node] = set()
+    older, outside = Older(mark), set[Node]()
+    order = in_order(outputs, known=older)
+    varying = depends_on(outputs, inputs, fixed=older)
     for node in order:
-        made_before = isinstance(node, Input) or node.serial < before or (node.operation is project and node.operands[0] in outside)
-        if node in open_nodes and node not in varying and made_before:
+        beneath = any(operand in older or operand in outside for operand in node.operands)
+        if beneath and node not in varying and (hoist or node.operation is project):
             outside.add(node)
-    cut = {node for node in outside if not isinstance(node.type, tuple)}
-    used = [operand for node in in_order(outputs, known=cut) for operand in node.operands]
-    return [node for node in dict.fromkeys((*used, *outputs)) if node in cut]
+    used = [operand for node in order if node not in outside for operand in node.operands]
+    taken = [node for node in (*used, *outputs) if node in older or node in outside]
+    return list(dict.fromkeys(node for node in taken if not isinstance(node.type, tuple)))
 
 
 def close(constants: Sequence[Node], inputs: Sequence[Input], outputs: Sequence[Node]) -> Graph:
@@ -173,7 +204,12 @@ def close(constants: Sequence[Node], inputs: Sequence[Input], outputs: Sequence[
 def check_count(operation: str, what: str, expected: int, got: int) -> None:
     """Refuse another number of operands or results."""
     if expected != got:
-        raise StructureError(operation, expected=f"{expected} {what}", got=f"{got}", remedy="Give the body and the operands the same structure.")
+        raise StructureError(
+            operation,
+            expected=f"{expected} {what}",
+            got=f"{got}",
+            remedy="Give the body and the operands the same structure.",
+        )
 
 
 def check_type(operation: str, what: str, expected: ArrayType, got: ArrayType, remedy: str) -> None:
@@ -192,4 +228,10 @@ def check_operands(operation: str, inputs: Sequence[Input], types: Sequence[Arra
 
 def check_truth(operation: str, what: str, kind: Any) -> None:
     """Refuse a condition that is not one truth value."""
-    check_type(operation, what, ArrayType((), np.dtype(bool)), kind, "Reduce it to one truth value, for example with .all() or .any().")
+    check_type(
+        operation,
+        what,
+        ArrayType((), np.dtype(bool)),
+        kind,
+        "Reduce it to one truth value, for example with .all() or .any().",
+    )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError, ShapeError
-from chainrule.graph import Linear, Node, Operation, Sample
+from chainrule.graph import Linear, Operation, Sample
 from chainrule.ops.samples import F
 from chainrule.ops.window import Lengths, Padding, slide_lengths, spread_length, strided
 from chainrule.types import ArrayType
@@ -101,8 +101,8 @@ def _convolve_exactly(
 
 
 def _adjoint_convolve(
-    g: Node, k: int, x: Node, w: Node, *, stride: Lengths, padding: Padding, dilation: Lengths, input_dilation: Lengths
-) -> Node:
+    g: Any, k: int, x: Any, w: Any, *, stride: Lengths, padding: Padding, dilation: Lengths, input_dilation: Lengths
+) -> Any:
     """Of the input: the cotangent, spread by the stride, under the flipped kernel. Of the kernel: the input under the
     cotangent as a kernel, summed over the batch. The padding is what makes the lengths come out right."""
     extents = [
@@ -116,7 +116,7 @@ def _adjoint_convolve(
         flipped = np.flip(np.swapaxes(w, 1, 2), tuple(range(3, w.ndim)))
         return convolution(g, flipped, stride=input_dilation, padding=around, dilation=dilation, input_dilation=stride)
     around = tuple((before, kernel - 1 + result - n - before) for before, n, kernel, result in extents)
-    transposed = convolution(
+    transposed: Any = convolution(
         np.swapaxes(x, 0, 2),
         np.moveaxis(g, 0, 2),
         stride=dilation,
@@ -127,7 +127,7 @@ def _adjoint_convolve(
     return np.moveaxis(transposed, 0, 2)
 
 
-def _batch_convolve(operands: Sequence[Node], batched: Sequence[bool], size: int, **parameters: Any) -> Node:
+def _batch_convolve(operands: Sequence[Any], batched: Sequence[bool], size: int, **parameters: Any) -> Any:
     """A batch of inputs joins the batch, one of kernels the features, one of both the groups: all are convolutions."""
     x, w = operands
     if not batched[1]:
@@ -141,7 +141,7 @@ def _batch_convolve(operands: Sequence[Node], batched: Sequence[bool], size: int
     return np.moveaxis(np.reshape(many, (many.shape[0], size, w.shape[1], *many.shape[2:])), 1, 0)
 
 
-def _merge(x: Node, axis: int = 0) -> Node:
+def _merge(x: Any, axis: int = 0) -> Any:
     """An axis and the next one as one."""
     return np.reshape(x, (*x.shape[:axis], x.shape[axis] * x.shape[axis + 1], *x.shape[axis + 2 :]))
 

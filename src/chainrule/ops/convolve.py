@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.graph import Node, as_node, reaches
+from chainrule.graph import as_node, reaches
 from chainrule.ops.cast import cast
 from chainrule.ops.convolution import convolution, settings
 from chainrule.ops.window import Lengths, Padding, padding_pairs, per_dimension, slide_lengths, spread_length
 from chainrule.types import promote
 
 
-def convolve(x: Any, w: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Node:
+def convolve(x: Any, w: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
     """The kernels w slid over x: result[o, t] = sum over c and k of x[c, t stride + k dilation - padding] w[o, c, k].
 
     Args:
@@ -67,7 +67,7 @@ def convolve(x: Any, w: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 
 
 def convolve_transpose(
     x: Any, w: Any, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1
-) -> Node:
+) -> Any:
     """The adjoint of `convolve` in its input: each element of x lays down the kernels, `stride` apart, and they add up.
 
     Args:
@@ -114,7 +114,7 @@ def convolve_transpose(
     return _apply(x, kernels, rank, stride=(1,) * rank, padding=around, dilation=dilation, input_dilation=stride)
 
 
-def _operands(name: str, x: Any, w: Any) -> tuple[Node, Node, int]:
+def _operands(name: str, x: Any, w: Any) -> tuple[Any, Any, int]:
     """Both as nodes of one dtype, and the number of dimensions."""
     x, w = as_node(x), as_node(w)
     rank = w.ndim - 2
@@ -148,7 +148,7 @@ def _same_padding(spans: Sequence[int], stride: Lengths) -> Padding:
     return tuple(((span - 1) // 2, span // 2) for span in spans)
 
 
-def _apply(x: Node, kernels: Node, rank: int, **parameters: Any) -> Node:
+def _apply(x: Any, kernels: Any, rank: int, **parameters: Any) -> Any:
     """Convolve under kernels (groups, features, channels, *kernel): batch axes become one, groups become an axis."""
     batch, space = x.shape[: -rank - 1], x.shape[-rank:]
     parted = np.reshape(x, (math.prod(batch), kernels.shape[0], kernels.shape[2], *space))
@@ -160,19 +160,19 @@ def _apply(x: Node, kernels: Node, rank: int, **parameters: Any) -> Node:
 
 
 @reaches(np.correlate)
-def _correlate(a: Any, v: Any, mode: str = "valid") -> Node:
+def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     a, v = _sequences("correlate", a, v)
     return _slide("correlate", a, v, mode) if a.size >= v.size else np.flip(_slide("correlate", v, a, mode))
 
 
 @reaches(np.convolve)
-def _convolve_sequences(a: Any, v: Any, mode: str = "full") -> Node:
+def _convolve_sequences(a: Any, v: Any, mode: str = "full") -> Any:
     a, v = (np.reshape(x, (1,)) if x.ndim == 0 else x for x in (as_node(a), as_node(v)))
     longer, shorter = sorted(_sequences("convolve", a, v), key=lambda x: -x.size)
     return _slide("convolve", longer, np.flip(shorter), mode)
 
 
-def _sequences(name: str, a: Any, v: Any) -> tuple[Node, Node]:
+def _sequences(name: str, a: Any, v: Any) -> tuple[Any, Any]:
     a, v = as_node(a), as_node(v)
     if a.ndim != 1 or v.ndim != 1 or not a.size or not v.size:
         remedy = "Ravel them; for several dimensions use chainrule's own convolve."
@@ -181,7 +181,7 @@ def _sequences(name: str, a: Any, v: Any) -> tuple[Node, Node]:
     return cast(a, dtype), cast(v, dtype)
 
 
-def _slide(name: str, longer: Node, shorter: Node, mode: str) -> Node:
+def _slide(name: str, longer: Any, shorter: Any, mode: str) -> Any:
     span = shorter.size
     around = {"valid": (0, 0), "same": (span // 2, span - span // 2 - 1), "full": (span - 1, span - 1)}.get(mode)
     if around is None:

@@ -137,12 +137,20 @@ def _follow(t: Node, k: int, out: Node, x: Node, *, axis: int) -> Node:
     return np.take_along_axis(t, running_maximum(setters, axis=axis), axis)
 
 
-def _running_extreme(name: str, ufunc: np.ufunc) -> Operation:
+def choosing(beats: Callable[[Any, Any], bool]) -> np.ufunc:
+    """A ufunc over objects that keeps the one number that beats the other; one that is undefined beats all."""
+    return np.frompyfunc(lambda x, y: x if beats(x, y) or x != x else y, 2, 1)
+
+
+larger, smaller = choosing(operator.ge), choosing(operator.le)
+
+
+def _running_extreme(name: str, ufunc: np.ufunc, exactly: np.ufunc) -> Operation:
     operation = Operation(
         name=name,
         infer=_infer_along(name),
         reference=lambda x, *, axis: ufunc.accumulate(x, axis),
-        exact=lambda x, *, axis: ufunc.accumulate(x, axis),
+        exact=lambda x, *, axis: exactly.accumulate(x, axis),
         derivative=Tangents(_follow),
         batch=lambda operands, batched, size, *, axis: operation(operands[0], axis=axis + 1),
         latex=rf"\operatorname{{{{{name}}}}} {{0}}",
@@ -152,7 +160,8 @@ def _running_extreme(name: str, ufunc: np.ufunc) -> Operation:
     return operation
 
 
-running_maximum, running_minimum = _running_extreme("cummax", np.maximum), _running_extreme("cummin", np.minimum)
+running_maximum = _running_extreme("cummax", np.maximum, larger)
+running_minimum = _running_extreme("cummin", np.minimum, smaller)
 
 # ------------------------------------------------------------------------------------------------ NumPy's functions
 

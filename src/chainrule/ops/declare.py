@@ -92,9 +92,9 @@ def like(ufunc: np.ufunc) -> Promotion:
 
     @lru_cache(maxsize=1024)
     def promotion(name: str, kinds: tuple[Any, ...], dtype: np.dtype | None = None) -> tuple[np.dtype, ...]:
-        signature = None if dtype is None else (*[None] * ufunc.nin, *[dtype] * ufunc.nout)
+        signature = {} if dtype is None else {"signature": (*[None] * ufunc.nin, *[dtype] * ufunc.nout)}
         try:
-            resolved = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout), signature=signature)  # type: ignore[arg-type]
+            resolved = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout), **signature)  # type: ignore[arg-type]
         except TypeError:
             given = " and ".join(getattr(kind, "name", getattr(kind, "__name__", "")) for kind in kinds)
             raise DtypeError(
@@ -115,12 +115,13 @@ def alike(name: str, kinds: tuple[Any, ...], dtype: np.dtype | None = None) -> t
 
 
 def floating(name: str, kinds: tuple[Any, ...], dtype: np.dtype | None = None) -> tuple[np.dtype, ...]:
-    """The promotion of SciPy's special functions: float32 where all arrays are, else float64."""
-    single = np.dtype(np.float32)
-    arrays = {kind for kind in kinds if isinstance(kind, np.dtype)}
-    one = single if (dtype or arrays) in (single, {single}) else np.dtype(np.float64)
-    if dtype is not None and dtype != one:
-        raise DtypeError(name, expected="float32 or float64", got=f"dtype={dtype.name}", remedy="Convert the result with astype.")
+    """The promotion of SciPy's special functions: float32 where all operands are, else float64."""
+    single, double = np.dtype(np.float32), np.dtype(np.float64)
+    one = dtype or (single if set(kinds) == {single} else double)
+    if one not in (single, double):
+        raise DtypeError(
+            name, expected="float32 or float64", got=f"dtype={one.name}", remedy="Convert the result with astype."
+        )
     return (one,) * (len(kinds) + 1)
 
 
@@ -176,8 +177,12 @@ def _exactly(name: str, body: Callable[..., Any], promotion: Promotion) -> Calla
     return exact
 
 
+def _arguments(points: dict[Any, Any]) -> list[tuple[Fraction, ...]]:
+    return [tuple(map(Fraction, key if isinstance(key, tuple) else (key,))) for key in points]
+
+
 def _at_points(name: str, points: dict[Any, Any]) -> Callable[..., Any]:
-    known = {(key if isinstance(key, tuple) else (key,)): Fraction(value) for key, value in points.items()}
+    known = dict(zip(_arguments(points), map(Fraction, points.values()), strict=True))
 
     def body(m: Any, *numbers: Any, **_: Any) -> Any:
         if any(number is UNDEFINED for number in numbers):
@@ -262,9 +267,12 @@ def transcendental(
     """
     name = facts.get("name") or function.__name__
     body = scalar or (lambda m, *numbers: getattr(m, name)(*numbers))
-    keys = [key if isinstance(key, tuple) else (key,) for key in points]
-    at_points = [Sample(*(np.array(column, object) for column in zip(*keys, strict=True)))] if keys else []
-    everywhere = lambda: [*samples(), *at_points]  # noqa: E731
+
+    def everywhere() -> Iterable[Sample]:
+        yield from samples()
+        if points:
+            yield Sample(*(np.array(column, object) for column in zip(*_arguments(points), strict=True)))
+
     return elementwise(function, body, derivative, latex, everywhere, points=points, **facts)
 
 

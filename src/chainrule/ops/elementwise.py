@@ -20,11 +20,10 @@ from chainrule.graph import Constant, Flat, Node, constant, reaches
 from chainrule.ops.cast import cast
 from chainrule.ops.declare import alike, elementwise, floating, like, transcendental
 from chainrule.ops.samples import (
-    above_minus_one, above_one, choices, cubes, inside, pairs, positive, powers, quotients, real, right_triangles,
-    scaled, smooth, squares, steps,
+    above_minus_one, above_one, choices, cubes, inside, integers, pairs, positive, powers, quotients, real,
+    right_triangles, scaled, smooth, squares, steps,
 )  # fmt: skip
 from chainrule.ops.special import expit
-from chainrule.types import promote
 
 # fmt: off
 # ---------------------------------------------------------------------------------------------------------- arithmetic
@@ -47,6 +46,8 @@ elementwise(np.heaviside,     lambda m, x, y: step(m, x, y),    lambda x, y, out
             r"H_{{{1}}}({0})", steps)
 elementwise(np.ldexp,         lambda m, x, n: m.ldexp(x, n),    lambda x, n, out: (np.ldexp(constant(1, x.dtype), n), None),
             r"{0} \cdot 2^{{{1}}}", scaled)
+transcendental(np.nextafter,                                    lambda x, y, out: (1, None),
+            r"\operatorname{{nextafter}}({0}, {1})", pairs, {})
 elementwise(np.negative,      lambda m, x: -x,                  lambda x, out: -1,                  "-{0}", real)
 elementwise(np.positive,      lambda m, x: x,                   lambda x, out: 1,                   "{0}", real)
 elementwise(np.reciprocal,    lambda m, x: m.divide(1, x),      lambda x, out: -out * out,          r"\frac{{1}}{{{0}}}", smooth)
@@ -75,7 +76,7 @@ transcendental(np.sin,        lambda x, out: np.cos(x),                        r
 transcendental(np.cos,        lambda x, out: -np.sin(x),                       r"\cos {0}",         real, {0: 1})
 transcendental(np.tan,        lambda x, out: 1 + out * out,                    r"\tan {0}",         real, {0: 0})
 transcendental(np.arcsin,     lambda x, out: 1 / np.sqrt((1 - x) * (1 + x)),   r"\arcsin {0}",      inside, {0: 0})
-transcendental(np.arccos,     lambda x, out: -1 / np.sqrt((1 - x) * (1 + x)),  r"\arccos {0}",      inside, {1: 0})
+transcendental(np.arccos,     lambda x, out: -1 / np.sqrt((1 - x) * (1 + x)),  r"\arccos {0}",      inside, {})
 transcendental(np.arctan,     lambda x, out: 1 / (1 + x * x),                  r"\arctan {0}",      real, {0: 0})
 transcendental(np.arctan2,    lambda y, x, out: arctan2_partials(y, x),
                r"\operatorname{{atan2}}({0}, {1})", pairs, {(0, 1): 0})
@@ -91,7 +92,7 @@ transcendental(np.sinh,       lambda x, out: np.cosh(x),                       r
 transcendental(np.cosh,       lambda x, out: np.sinh(x),                       r"\cosh {0}",        real, {0: 1})
 transcendental(np.tanh,       lambda x, out: 1 - out * out,                    r"\tanh {0}",        real, {0: 0})
 transcendental(np.arcsinh,    lambda x, out: 1 / np.hypot(1, x),               r"\operatorname{{arsinh}} {0}", real, {0: 0})
-transcendental(np.arccosh,    lambda x, out: 1 / np.sqrt((x - 1) * (x + 1)),   r"\operatorname{{arcosh}} {0}", above_one, {1: 0})
+transcendental(np.arccosh,    lambda x, out: 1 / np.sqrt((x - 1) * (x + 1)),   r"\operatorname{{arcosh}} {0}", above_one, {})
 transcendental(np.arctanh,    lambda x, out: 1 / ((1 - x) * (1 + x)),          r"\operatorname{{artanh}} {0}", inside, {0: 0})
 
 # ------------------------------------------------------------------------------------------------------------- choices
@@ -220,10 +221,7 @@ contribute = elementwise(
     promotion=like(np.multiply),
 )
 
+# The value, through which no derivative flows. The laws hold it to whole numbers, where identity and constant agree.
 stop_gradient = elementwise(
-    np.copy, lambda m, x: x, Flat(), "{0}", real, name="stop_gradient", promotion=alike, also=("chainrule.stop_gradient",)
-)
-
-nextafter = transcendental(
-    np.nextafter, lambda x, y, out: (1, None), r"\operatorname{{nextafter}}({0}, {1})", pairs, {}
+    np.copy, lambda m, x: x, Flat(), "{0}", integers, name="stop_gradient", promotion=alike, also=("chainrule.stop_gradient",)
 )

@@ -1,6 +1,7 @@
 """Linear algebra in exact arithmetic: over fractions, or whatever else has + - * / and can be compared with zero.
 
 Nothing is rounded, so any pivot that is not zero will do. The functions take one matrix; `each` lifts them to stacks.
+In products an array stands before a number, so that NumPy, not the number, multiplies.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from chainrule.evaluate import exact_arithmetic
 
 
 def each(signature: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of matrices over stacks of them, as `numpy.vectorize` does it; parameters of the operation are dropped."""
+    """The function of matrices over stacks of them, as `numpy.vectorize` does it; it does not get the parameters."""
     outputs = signature.split("->")[1].count("(")
     stacked = np.vectorize(function, otypes=[object] * outputs, signature=signature)
     return lambda *arrays, **_: stacked(*arrays)
@@ -36,7 +37,7 @@ def echelon(matrix: np.ndarray, columns: int) -> tuple[np.ndarray, list[int]]:
             work[[row, found]] = work[[found, row]]
             work[row] = work[row] / work[row, column]
             for k in (*range(row), *range(row + 1, len(work))):
-                work[k] = work[k] - work[k, column] * work[row]
+                work[k] = work[k] - work[row] * work[k, column]
             pivots.append(column)
     return work, pivots
 
@@ -56,13 +57,13 @@ def inverse(a: np.ndarray) -> np.ndarray:
 
 
 def determinant_and_adjugate(a: np.ndarray) -> tuple[Any, np.ndarray]:
-    """The determinant and the adjugate, by Faddeev and Le Verrier: the last coefficients of the characteristic polynomial.
+    """The determinant and the adjugate, by Faddeev and Le Verrier from the characteristic polynomial.
 
-    It divides by whole numbers alone, so singular matrices are like any other.
+    They divide by whole numbers alone, so singular matrices are like any other.
     """
     n, power, coefficient = len(a), identity(len(a)) * 0, Fraction(1)
     for k in range(1, n + 1):
-        power = np.dot(a, power) + coefficient * identity(n)
+        power = np.dot(a, power) + identity(n) * coefficient
         coefficient = sum(np.diagonal(np.dot(a, power)), Fraction(0)) / -k
     return (-1) ** n * coefficient, (-1) ** (n + 1) * power
 

@@ -1,8 +1,8 @@
 """Indexing: `x[...]` in all of NumPy's forms.
 
-An index is read into a plan: which range of each axis is cut out, and which of the remaining axes are looked up by index
-arrays. The cut is a slice and a reshape; the axes looked up are merged to one, whose rows are gathered. A mask stands
-for the places where it holds; only their number is fixed when the function is traced.
+An index is read into a plan: which range of each axis is cut out, and which of the remaining axes are looked up by
+index arrays. The cut is a slice and a reshape; the axes looked up are merged to one, whose rows are gathered. A mask
+stands for the places where it holds; only their number is fixed when the function is traced.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ArgumentError, AxisError, DtypeError, ShapeError
+from chainrule.errors import ArgumentError, AxisError, DtypeError
 from chainrule.graph import Constant, Node, as_node, concrete, reaches
 from chainrule.ops.join import array_of
-from chainrule.ops.rows import check_index, counted_from_front, gather, nonzero, out_of_bounds
+from chainrule.ops.rows import check_index, counted_from_front, gather, nonzero
 from chainrule.ops.slices import Range, cut, range_of, whole
-from chainrule.types import broadcast_shapes, normalize_axis, size_of
+from chainrule.types import broadcast_shapes, size_of
 
 Places = Any  # an index array: numbers that are known, or a node
 
@@ -66,39 +66,42 @@ class Plan:
 
 def read(index: Any, shape: tuple[int, ...]) -> Plan:
     """The plan of an index into an array of this shape; an error where they do not fit."""
-    parts = _parts(index, shape)
-    advanced = [k for k, part in enumerate(parts) if _is_places(part) or isinstance(part, int)]
     ranges: list[Range] = []
     room: list[int] = []
     places: list[Places] = []
     looked_up: list[int] = []
-    for part in parts:
+    parts, front = _parts(index, shape), 0
+    runs = [k for k, part in enumerate(parts) if _is_places(part) or isinstance(part, int)]
+    together = runs and runs[-1] - runs[0] + 1 == len(runs)  # even dots that stand for no axis keep index arrays apart
+    for k, part in enumerate(parts):
         axis = len(ranges)
+        if k in runs[:1]:
+            front = len(room)
         if part is None:
             room.append(1)
         elif isinstance(part, slice):
             ranges.append(_range(part, axis, shape))
             room.append(ranges[-1][1])
         elif isinstance(part, int):
-            if not -shape[axis] <= part < shape[axis]:
-                raise out_of_bounds(part, axis, shape)
-            ranges.append((part % shape[axis], 1, 1))
-        else:
+            ranges.append((int(counted_from_front(np.array(part), axis, shape)), 1, 1))
+        elif part is not Ellipsis:
             covered = shape[axis : axis + _axes_of(part)]
             looked_up.append(len(room))
             places.append(_true_places(part, axis, shape) if part.dtype == bool else _checked(part, axis, shape))
             ranges.extend(map(whole, covered))
             room.append(size_of(covered))
     found = broadcast_shapes("index", *(part.shape for part in places)) if places else ()
-    together = advanced and advanced[-1] - advanced[0] + 1 == len(advanced)
-    return Plan(tuple(ranges), tuple(room), tuple(places), tuple(looked_up), found, advanced[0] if together else 0)
+    return Plan(tuple(ranges), tuple(room), tuple(places), tuple(looked_up), found, front if together else 0)
 
 
 # ------------------------------------------------------------------------------------------------ reading an index
 
 
 def _parts(index: Any, shape: tuple[int, ...]) -> list[Any]:
-    """The parts of an index, one for each axis or new axis: None, a slice, an integer, or an array of places."""
+    """The parts of an index for each axis, new axis or mask: None, a slice, an integer, or an array of places.
+
+    Axes that are left out are slices, after the dots that stand for them.
+    """
     given = [_part(part) for part in (index if isinstance(index, tuple) else (index,))]
     used = sum(map(_axes_of, given))
     if used > len(shape):
@@ -111,9 +114,11 @@ def _parts(index: Any, shape: tuple[int, ...]) -> list[Any]:
     rest = [slice(None)] * (len(shape) - used)
     dots = [k for k, part in enumerate(given) if part is Ellipsis]
     if len(dots) > 1:
-        raise ArgumentError("index", expected="at most one ...", got=f"{len(dots)} of them", remedy="Write : for single axes.")
+        raise ArgumentError(
+            "index", expected="at most one ...", got=f"{len(dots)} of them", remedy="Write : for single axes."
+        )
     at = dots[0] if dots else len(given)
-    return [*given[:at], *rest, *given[at + 1 :]]
+    return [*given[: at + 1], *rest, *given[at + 1 :]]
 
 
 def _part(part: Any) -> Any:
@@ -179,7 +184,11 @@ def _range(part: slice, axis: int, shape: tuple[int, ...]) -> Range:
 
 def _checked(places: Places, axis: int, shape: tuple[int, ...]) -> Places:
     """Places along an axis, counted from the front; those of a node are checked when it has numbers."""
-    return check_index(places, axis=axis, shape=shape) if isinstance(places, Node) else counted_from_front(places, axis, shape)
+    return (
+        check_index(places, axis=axis, shape=shape)
+        if isinstance(places, Node)
+        else counted_from_front(places, axis, shape)
+    )
 
 
 def _true_places(mask: Places, axis: int, shape: tuple[int, ...]) -> Places:
@@ -230,97 +239,3 @@ def getitem(x: Any, index: Any) -> Node:
     taken = gather(to_rows(room, plan), plan.flat)
     rank = len(plan.found)
     return np.moveaxis(taken, tuple(range(rank)), tuple(range(plan.front, plan.front + rank)))
-
-
-# -------------------------------------------------------------------------------------------- functions that index
-
-
-@reaches(np.take, method="take")
-def _take(a: Any, indices: Any, axis: Any = None, *, mode: str = "raise") -> Node:
-    a, places = np.ravel(as_node(a)) if axis is None else as_node(a), as_places(indices)
-    axis = normalize_axis("take", 0 if axis is None else axis, a.ndim)
-    places = places.astype(np.int64) if places.dtype == bool else places
-    match mode:
-        case "raise":
-            pass
-        case "wrap":
-            places = places % a.shape[axis]
-        case "clip":
-            places = np.minimum(np.maximum(places, 0), a.shape[axis] - 1)
-        case _:
-            raise ArgumentError("take", expected='the mode "raise", "wrap" or "clip"', got=f"{mode!r}", remedy='Leave it out for "raise".')
-    return a[(*(slice(None),) * axis, places)]
-
-
-@reaches(np.take_along_axis)
-def _take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Node:
-    arr, places = as_node(arr), as_places(indices)
-    if axis is None:
-        arr, axis = np.ravel(arr), 0
-    axis = normalize_axis("take_along_axis", axis, arr.ndim)
-    if places.ndim != arr.ndim or places.dtype == bool:
-        raise ShapeError(
-            "take_along_axis",
-            expected=f"integer indices with as many axes as the array of shape {arr.shape}",
-            got=f"{places.dtype.name}{list(places.shape)}",
-            remedy="Add axes to them with np.expand_dims, or use np.take.",
-        )
-    every = [np.reshape(np.arange(n), (-1, *(1,) * (arr.ndim - 1 - k))) for k, n in enumerate(arr.shape)]
-    return arr[(*every[:axis], places, *every[axis + 1 :])]
-
-
-@reaches(np.ix_)
-def _ix(*args: Any) -> tuple[Places, ...]:
-    columns = [places_of(places) if places.dtype == bool else places for places in map(as_places, args)]
-    return tuple(np.reshape(places, (-1, *(1,) * (len(columns) - 1 - k))) for k, places in enumerate(columns))
-
-
-@reaches(np.nonzero, method="nonzero")
-def _nonzero(a: Any) -> tuple[Places, ...]:
-    a = as_node(a)
-    if a.ndim == 0:
-        raise ShapeError("nonzero", expected="an array of at least one axis", got="shape ()", remedy="Write np.atleast_1d(x).")
-    flat, places = places_of(a if a.dtype == bool else a != 0), []
-    for n in a.shape[:0:-1]:
-        places.append(flat % n)
-        flat = flat // n
-    return flat, *reversed(places)
-
-
-@reaches(np.flatnonzero)
-def _flatnonzero(a: Any) -> Places:
-    return np.nonzero(np.ravel(a))[0]
-
-
-@reaches(np.argwhere)
-def _argwhere(a: Any) -> Node:
-    a = as_node(a)
-    return np.stack(np.nonzero(a), axis=-1) if a.ndim else np.argwhere(np.atleast_1d(a))[:, :0]
-
-
-@reaches(np.extract)
-def _extract(condition: Any, arr: Any) -> Node:
-    return np.take(arr, np.flatnonzero(condition))
-
-
-@reaches(np.compress)
-def _compress(condition: Any, a: Any, axis: Any = None) -> Node:
-    condition = as_places(condition)
-    if condition.ndim != 1:
-        raise ShapeError("compress", expected="a condition of one axis", got=f"shape {condition.shape}", remedy="Index with a mask: x[mask].")
-    return np.take(as_node(a), np.flatnonzero(condition), axis)
-
-
-@reaches("compress", method="compress")
-def _compress_method(a: Any, condition: Any, axis: Any = None) -> Node:
-    return np.compress(condition, a, axis)
-
-
-@reaches(np.choose, method="choose")
-def _choose(a: Any, choices: Any, *, mode: str = "raise") -> Node:
-    places, *arrays = np.broadcast_arrays(as_node(a), *map(as_node, choices))
-    stacked = np.reshape(np.stack(arrays), (len(arrays), places.size))
-    if mode != "raise":
-        places = np.take(np.arange(len(arrays)), places, mode=mode)
-    chosen = np.take_along_axis(stacked, np.reshape(places, (1, -1)), axis=0)
-    return np.reshape(chosen, places.shape)

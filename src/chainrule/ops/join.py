@@ -15,7 +15,7 @@ from chainrule.errors import ArgumentError, AxisError, DtypeError, ShapeError
 from chainrule.graph import Linear, Node, Operation, Sample, as_node, reaches
 from chainrule.ops.declare import cast
 from chainrule.ops.samples import F
-from chainrule.ops.shape import integer, integers
+from chainrule.ops.settings import integer, integers
 from chainrule.ops.slices import cut_axis
 from chainrule.types import ArrayType, normalize_axis, promote
 
@@ -27,14 +27,18 @@ def _infer_concatenate(*types: ArrayType, axis: int) -> ArrayType:
     for number, kind in enumerate(types):
         if kind.dtype != first.dtype:
             raise DtypeError(
-                "concatenate", expected=f"operands already cast to {first.dtype.name}", got=f"{kind.dtype.name} in operand {number}",
+                "concatenate",
+                expected=f"operands already cast to {first.dtype.name}",
+                got=f"{kind.dtype.name} in operand {number}",
                 remedy="Apply astype to it.",
-            )  # fmt: skip
+            )
         if not 0 <= axis < kind.ndim:
             raise AxisError(
-                "concatenate", expected=f"operands that have axis {axis}", got=f"shape {kind.shape} in operand {number}",
+                "concatenate",
+                expected=f"operands that have axis {axis}",
+                got=f"shape {kind.shape} in operand {number}",
                 remedy="Use np.stack to join along a new axis.",
-            )  # fmt: skip
+            )
         if with_lengths(kind.shape, axis) != with_lengths(first.shape, axis):
             raise ShapeError(
                 "concatenate",
@@ -56,7 +60,9 @@ def _adjoint(g: Node, k: int, *operands: Node, axis: int) -> Node:
 
 
 def _batch(operands: Sequence[Node], batched: Sequence[bool], size: int, *, axis: int) -> Node:
-    stacks = (node if has else np.broadcast_to(node, (size, *node.shape)) for node, has in zip(operands, batched, strict=True))
+    stacks = (
+        node if has else np.broadcast_to(node, (size, *node.shape)) for node, has in zip(operands, batched, strict=True)
+    )
     return concatenate(*stacks, axis=axis + 1)
 
 
@@ -74,7 +80,12 @@ concatenate = Operation(
         Sample(F([1, 2]), axis=0),
     ],
     rejects=lambda: [
-        Sample(np.zeros((2, 3)), np.zeros((3, 3)), axis=1, words="of the shape (2, 3) but for axis 1; got (3, 3) in operand 1"),
+        Sample(
+            np.zeros((2, 3)),
+            np.zeros((3, 3)),
+            axis=1,
+            words="of the shape (2, 3) but for axis 1; got (3, 3) in operand 1",
+        ),
         Sample(np.zeros((2, 3)), np.zeros(3), axis=0, words="got (3,) in operand 1"),
         Sample(np.zeros(2), np.zeros(()), axis=0, words="operands that have axis 0; got shape () in operand 1"),
         Sample(np.zeros(2), np.zeros(2, int), axis=0, words="int64 in operand 1"),
@@ -86,7 +97,9 @@ def nodes_of(operation: str, arrays: Any) -> list[Node]:
     """The members of a sequence, or the rows of an array, as nodes; there must be one."""
     nodes = [as_node(array) for array in arrays]
     if not nodes:
-        raise ArgumentError(operation, expected="at least one array", got="none", remedy="Give a list of arrays that is not empty.")
+        raise ArgumentError(
+            operation, expected="at least one array", got="none", remedy="Give a list of arrays that is not empty."
+        )
     return nodes
 
 
@@ -164,7 +177,12 @@ def _depth(arrays: Any) -> int:
         return 0
     depths = {_depth(part) for part in arrays}
     if len(depths) != 1:
-        raise ArgumentError("block", expected="lists nested to one depth, none of them empty", got=f"depths {sorted(depths)}", remedy="Wrap the shallow parts in lists.")
+        raise ArgumentError(
+            "block",
+            expected="lists nested to one depth, none of them empty",
+            got=f"depths {sorted(depths)}",
+            remedy="Wrap the shallow parts in lists.",
+        )
     return 1 + depths.pop()
 
 
@@ -188,7 +206,9 @@ def _array_split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Node
     if np.ndim(indices_or_sections) == 0:
         sections = integer("array_split", indices_or_sections)
         if sections < 1:
-            raise ArgumentError("array_split", expected="at least one section", got=f"{sections}", remedy="Give a positive number.")
+            raise ArgumentError(
+                "array_split", expected="at least one section", got=f"{sections}", remedy="Give a positive number."
+            )
         short, longer = divmod(n, sections)
         ends = list(accumulate([short + 1] * longer + [short] * (sections - longer)))
     else:
@@ -216,7 +236,12 @@ def _split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Node]:
 def _split_along(operation: str, ary: Any, sections: Any, axis: int, rank: int) -> list[Node]:
     ary = as_node(ary)
     if ary.ndim < rank:
-        raise ShapeError(operation, expected=f"an array of at least {rank} axes", got=f"shape {ary.shape}", remedy="Use np.split with an axis.")
+        raise ShapeError(
+            operation,
+            expected=f"an array of at least {rank} axes",
+            got=f"shape {ary.shape}",
+            remedy="Use np.split with an axis.",
+        )
     return np.split(ary, sections, axis)
 
 

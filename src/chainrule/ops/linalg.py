@@ -1,8 +1,8 @@
 """Linear algebra: systems of equations, inverses and determinants, batched over the leading axes.
 
 Derivatives: Giles, Collected Matrix Derivative Results for Forward and Reverse Mode Algorithmic Differentiation (2008).
-A singular matrix raises `numpy.linalg.LinAlgError` when it is evaluated, as in NumPy. The factorisations are in
-`linalg_decompositions.py`.
+A singular matrix raises `numpy.linalg.LinAlgError` when it is evaluated, as in NumPy. Factorisations are in
+`linalg_decompositions.py`, what serves matrices that are not square in `least_squares.py`.
 """
 
 from __future__ import annotations
@@ -38,10 +38,14 @@ def floating(*operands: Any) -> list[Node]:
 def check_matrices(name: str, kind: ArrayType, *, square: bool = False) -> None:
     """Raise where the operand is not a stack of (square) matrices of floating-point numbers."""
     if kind.dtype.kind != "f":
-        raise DtypeError(name, expected="float64 or float32", got=kind.dtype.name, remedy="Apply astype to the operand.")
+        raise DtypeError(
+            name, expected="float64 or float32", got=kind.dtype.name, remedy="Apply astype to the operand."
+        )
     if kind.ndim < 2 or (square and kind.shape[-1] != kind.shape[-2]):
         matrices = "square matrices" if square else "matrices"
-        raise ShapeError(name, expected=f"{matrices} in the last two axes", got=f"shape {kind.shape}", remedy="Reshape the operand.")
+        raise ShapeError(
+            name, expected=f"{matrices} in the last two axes", got=f"shape {kind.shape}", remedy="Reshape the operand."
+        )
 
 
 def infer_square(name: str, result: Any) -> Any:
@@ -57,7 +61,11 @@ def infer_square(name: str, result: Any) -> Any:
 def not_square(name: str, **parameters: Any) -> list[Sample]:
     """What an operation on square matrices must refuse."""
     return [
-        Sample(np.zeros((2, 3)), words=f"{name}: expected square matrices in the last two axes; got shape (2, 3)", **parameters),
+        Sample(
+            np.zeros((2, 3)),
+            words=f"{name}: expected square matrices in the last two axes; got shape (2, 3)",
+            **parameters,
+        ),
         Sample(np.zeros(3), words="got shape (3,)", **parameters),
         Sample(np.zeros((2, 2), int), words="got int64", **parameters),
     ]
@@ -78,14 +86,23 @@ def _infer_solve(a: ArrayType, b: ArrayType, *, triangle: str) -> ArrayType:
     check_matrices("solve", a, square=True)
     check_matrices("solve", b)
     if a.dtype != b.dtype:
-        raise DtypeError("solve", expected="operands of one dtype", got=f"{a.dtype} and {b.dtype}", remedy="Apply astype to one of them.")
+        raise DtypeError(
+            "solve",
+            expected="operands of one dtype",
+            got=f"{a.dtype} and {b.dtype}",
+            remedy="Apply astype to one of them.",
+        )
     if b.shape[:-1] != a.shape[:-1]:
         raise ShapeError(
-            "solve", expected="a row of the right side for each row of the matrix", got=f"shapes {a.shape} and {b.shape}",
+            "solve",
+            expected="a row of the right side for each row of the matrix",
+            got=f"shapes {a.shape} and {b.shape}",
             remedy="Give axis -2 of both the same length.",
-        )  # fmt: skip
+        )
     if triangle not in _MIRROR:
-        raise ArgumentError("solve", expected="triangle='lower', 'upper' or 'none'", got=repr(triangle), remedy="Choose one of them.")
+        raise ArgumentError(
+            "solve", expected="triangle='lower', 'upper' or 'none'", got=repr(triangle), remedy="Choose one of them."
+        )
     return b
 
 
@@ -94,7 +111,7 @@ _PART: dict[str, Any] = {"none": lambda a: a, "lower": np.tril, "upper": np.triu
 
 
 def _solve_in_numpy(a: np.ndarray, b: np.ndarray, *, triangle: str) -> np.ndarray:
-    if triangle == "lower":  # read backwards it is an upper triangle, whose LU factors are itself: plain back substitution
+    if triangle == "lower":  # backwards it is an upper triangle, which is its own LU: plain back substitution
         return np.linalg.solve(np.tril(a)[..., ::-1, ::-1], b[..., ::-1, :])[..., ::-1, :]
     return np.linalg.solve(_PART[triangle](a), b)
 
@@ -103,7 +120,7 @@ def _solve_exactly(a: np.ndarray, b: np.ndarray, *, triangle: str) -> Any:
     return elimination.each("(n,n),(n,k)->(n,k)", elimination.solve)(_PART[triangle](a), b)
 
 
-def _batch_solve(operands: Sequence[Node], batched: Sequence[bool], size: int, *, triangle: str) -> Node:
+def _batch_solve(operands: Sequence[Any], batched: Sequence[bool], size: int, *, triangle: str) -> Any:
     a, b = operands
     if batched[0]:
         return solve(a, b if batched[1] else np.broadcast_to(b, (size, *b.shape)), triangle=triangle)
@@ -113,7 +130,7 @@ def _batch_solve(operands: Sequence[Node], batched: Sequence[bool], size: int, *
 
 
 def _system(a: np.ndarray, **parameters: Any) -> Sample:
-    right = np.stack([a[..., 0] + 1, a[..., 1] * 2 - 1, a[..., 0]], axis=-1)
+    right = np.stack([a[..., 0] + 1, a[..., 1] * 2 - 1, a[..., 0] * a[..., 1]], axis=-1)
     return Sample(a, right, **parameters)
 
 
@@ -124,14 +141,21 @@ solve = Operation(
     exact=_solve_exactly,
     # d(a^-1 b) = a^-1 (db - da x); only the triangle that is read has a derivative.
     derivative=(
-        Tangents(lambda t, k, x, a, b, *, triangle: -solve(a, _PART[triangle](t) @ x, triangle=triangle), operands=(0,)),
+        Tangents(
+            lambda t, k, x, a, b, *, triangle: -solve(a, _PART[triangle](t) @ x, triangle=triangle), operands=(0,)
+        ),
         Linear(lambda g, k, a, b, *, triangle: solve(a.mT, g, triangle=_MIRROR[triangle]), operands=(1,)),
     ),
     batch=_batch_solve,
     latex=r"{{{0}}}^{{-1}}\,{1}",
     samples=lambda: [_system(a, triangle=triangle) for a in SQUARES for triangle in _MIRROR],
     rejects=lambda: [
-        Sample(np.zeros((2, 3)), np.zeros((2, 1)), triangle="none", words="square matrices in the last two axes; got shape (2, 3)"),
+        Sample(
+            np.zeros((2, 3)),
+            np.zeros((2, 1)),
+            triangle="none",
+            words="square matrices in the last two axes; got shape (2, 3)",
+        ),
         Sample(np.zeros((2, 2)), np.zeros(2), triangle="none", words="got shape (2,)"),
         Sample(np.zeros((2, 2)), np.zeros((3, 1)), triangle="none", words="shapes (2, 2) and (3, 1)"),
         Sample(np.zeros((2, 2)), np.zeros((2, 1), np.float32), triangle="none", words="float64 and float32"),
@@ -158,7 +182,7 @@ def _solve(a: Any, b: Any) -> Node:
 
 
 @reaches(np.linalg.tensorsolve)
-def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Node:
+def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     a, b = as_node(a), as_node(b)
     if axes is not None:
         last = [normalize_axis("tensorsolve", axis, a.ndim) for axis in axes]
@@ -166,9 +190,11 @@ def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Node:
     shape = a.shape[b.ndim :]
     if a.shape[: b.ndim] != b.shape or math.prod(shape) != b.size:
         raise ShapeError(
-            "tensorsolve", expected="axes of the matrix that begin with those of the right side, the rest of the same size",
-            got=f"shapes {a.shape} and {b.shape}", remedy="Move the summed axes to the end with axes=.",
-        )  # fmt: skip
+            "tensorsolve",
+            expected="axes of the matrix that begin with those of the right side, the rest of the same size",
+            got=f"shapes {a.shape} and {b.shape}",
+            remedy="Move the summed axes to the end with axes=.",
+        )
     return np.reshape(_solve(np.reshape(a, (b.size, b.size)), np.ravel(b)), shape)
 
 
@@ -193,25 +219,35 @@ def _inv(a: Any) -> Node:
 
 
 @reaches(np.linalg.tensorinv)
-def _tensorinv(a: Any, ind: int = 2) -> Node:
+def _tensorinv(a: Any, ind: int = 2) -> Any:
     a = as_node(a)
     rows, columns = a.shape[:ind], a.shape[ind:]
     if ind <= 0 or math.prod(rows) != math.prod(columns):
         raise ShapeError(
-            "tensorinv", expected=f"as many elements in the first {ind} axes as in the others", got=f"shape {a.shape}", remedy="Choose another ind."
+            "tensorinv",
+            expected=f"as many elements in the first {ind} axes as in the others",
+            got=f"shape {a.shape}",
+            remedy="Choose another ind.",
         )
     return np.reshape(_inv(np.reshape(a, (math.prod(rows), math.prod(columns)))), columns + rows)
 
 
 @reaches(np.linalg.matrix_power)
-def _matrix_power(a: Any, n: Any) -> Node:
+def _matrix_power(a: Any, n: Any) -> Any:
     a = as_node(a)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise ShapeError("matrix_power", expected="square matrices in the last two axes", got=f"shape {a.shape}", remedy="Reshape the operand.")
+        raise ShapeError(
+            "matrix_power",
+            expected="square matrices in the last two axes",
+            got=f"shape {a.shape}",
+            remedy="Reshape the operand.",
+        )
     try:
         n = operator.index(n)
     except TypeError:
-        raise ArgumentError("matrix_power", expected="an integer exponent", got=f"{n!r}", remedy="Give a Python integer.") from None
+        raise ArgumentError(
+            "matrix_power", expected="an integer exponent", got=f"{n!r}", remedy="Give a Python integer."
+        ) from None
     if n == 0:
         return np.broadcast_to(constant(np.eye(a.shape[-1]), a.dtype), a.shape)
     power, result = (_inv(a) if n < 0 else a), None
@@ -219,92 +255,25 @@ def _matrix_power(a: Any, n: Any) -> Node:
         if bit == "1":
             result = power if result is None else result @ power
         power = power @ power  # the last square is not used, and so not part of the graph
-    return result  # type: ignore[return-value]
-
-
-def _infer_pinv(kind: ArrayType, *, rtol: float) -> ArrayType:
-    check_matrices("pinv", kind)
-    return ArrayType((*kind.shape[:-2], kind.shape[-1], kind.shape[-2]), kind.dtype)
-
-
-def _pinv_tangent(t: Node, k: int, p: Node, a: Node, *, rtol: float) -> Node:
-    """Golub and Pereyra, The Differentiation of Pseudo-Inverses (1973); it holds while the rank stays the same."""
-    rows, columns = a.shape[-2:]
-    tangent = -(p @ t @ p)
-    if rows > columns:
-        tangent = tangent + p @ p.mT @ (t.mT - t.mT @ a @ p)
-    elif columns > rows:
-        tangent = tangent + (t.mT - p @ a @ t.mT) @ p.mT @ p
-    return tangent
-
-
-pseudoinverse = Operation(
-    name="pinv",
-    infer=_infer_pinv,
-    reference=lambda a, *, rtol: np.linalg.pinv(a, rtol),
-    exact=elimination.each("(m,n)->(n,m)", elimination.pseudoinverse),
-    derivative=Tangents(_pinv_tangent),
-    batch=lambda operands, batched, size, *, rtol: pseudoinverse(operands[0], rtol=rtol),
-    latex=r"{{{0}}}^{{+}}",
-    samples=lambda: [Sample(a, rtol=1e-15) for a in (F([1, 2, "1/2"], [3, 1, 5]), F([1, 2], [-1, 3], [1, "1/3"]), SQUARES[1])],
-    rejects=lambda: [Sample(np.zeros(3), rtol=1e-15, words="pinv: expected matrices in the last two axes; got shape (3,)")],
-)
-
-
-@reaches(np.linalg.pinv)
-def _pinv(a: Any, rcond: float | None = None, *, rtol: float | None = 1e-15) -> Node:
-    (a,) = floating(a)
-    check_matrices("pinv", a.type)
-    relative = rtol if rcond is None else rcond
-    return pseudoinverse(a, rtol=max(a.shape[-2:]) * float(np.finfo(a.dtype).eps) if relative is None else float(relative))
-
-
-@reaches(np.linalg.lstsq)
-def _lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Node, Node, Node, Node]:
-    """The least-squares solution of least norm, the squared residuals, the rank and the singular values.
-
-    The residuals come wherever there are more rows than columns; NumPy leaves them out if the rank is deficient too.
-    """
-    a, b = floating(a, b)
-    if a.ndim != 2 or b.ndim not in (1, 2) or a.shape[0] != b.shape[0]:
-        raise ShapeError(
-            "lstsq", expected="a matrix, and a vector or a matrix of as many rows", got=f"shapes {a.shape} and {b.shape}", remedy="Use vmap for stacks."
-        )
-    rows, columns = a.shape
-    if rcond is None or rcond < 0:
-        rcond = max(rows, columns) * float(np.finfo(a.dtype).eps)
-    x = pseudoinverse(a, rtol=float(rcond)) @ b
-    residuals = np.sum((b - a @ x) ** 2, axis=0, keepdims=b.ndim == 1) if rows > columns else constant(np.empty(0), a.dtype)
-    values = np.linalg.svdvals(a)
-    return x, residuals, cast(np.sum(values > rcond * values[:1]), np.intc), values
-
-
-@reaches(np.linalg.matrix_rank)
-def _matrix_rank(A: Any, tol: Any = None, *, rtol: Any = None) -> Node:
-    a = as_node(A)
-    if tol is not None and rtol is not None:
-        raise ArgumentError("matrix_rank", expected="one of tol and rtol", got=f"tol={tol!r} and rtol={rtol!r}", remedy="Leave one out.")
-    if a.ndim < 2:
-        return cast(np.any(a != 0), np.int64)
-    values = np.linalg.svdvals(a)
-    if tol is None:
-        relative = max(a.shape[-2:]) * np.finfo(values.dtype).eps if rtol is None else np.expand_dims(rtol, -1)
-        tol = np.max(values, axis=-1, keepdims=True, initial=0) * relative
-    else:
-        tol = np.expand_dims(tol, -1)
-    return np.count_nonzero(values > tol, axis=-1)
+    return result
 
 
 # ---------------------------------------------------------------------------------------------- determinants
 
 
 def _adjugate_in_numpy(a: np.ndarray) -> np.ndarray:
-    """The adjugate from the singular values, so that a singular matrix has one too: adj(u s v) = det(u v) v^T adj(s) u^T."""
-    u, s, v = np.linalg.svd(a)
+    """adj(u s v) = det(u v) v^T adj(s) u^T: from the singular values, so that a singular matrix has one too."""
+    u, s, vt = np.linalg.svd(a)
     n = s.shape[-1]
     others = np.where(np.eye(n, dtype=bool), np.ones((), a.dtype), np.expand_dims(s, -2)).prod(-1)
-    sign = np.linalg.det(u) * np.linalg.det(v)
-    return np.matmul(v.mT * (others * sign[..., None])[..., None, :], u.mT)
+    sign = np.linalg.det(u) * np.linalg.det(vt)
+    return np.matmul(vt.mT * (others * sign[..., None])[..., None, :], u.mT)
+
+
+def _adjugate_tangent(t: Node, k: int, x: Node, a: Node) -> Node:
+    """d adj(a) = (tr(adj(a) da) adj(a) - adj(a) da adj(a)) / det(a), unless a is singular."""
+    change, value = (np.expand_dims(number, (-2, -1)) for number in (trace_of_product(x, t), determinant(a)))
+    return (x * change - x @ t @ x) / value
 
 
 adjugate = Operation(
@@ -312,22 +281,12 @@ adjugate = Operation(
     infer=infer_square("adjugate", lambda kind: kind),
     reference=_adjugate_in_numpy,
     exact=elimination.each("(n,n)->(n,n)", lambda a: elimination.determinant_and_adjugate(a)[1]),
-    # d adj(a) = (tr(adj(a) da) adj(a) - adj(a) da adj(a)) / det(a)
-    derivative=Tangents(lambda t, k, x, a: (_scaled(x, trace_of_product(x, t)) - x @ t @ x) / _matrix_of(determinant(a))),
+    derivative=Tangents(_adjugate_tangent),
     batch=lambda operands, batched, size: adjugate(operands[0]),
     latex=r"\operatorname{{adj}} {0}",
     samples=lambda: [Sample(a) for a in SQUARES],
     rejects=lambda: not_square("adjugate"),
 )
-
-
-def _matrix_of(x: Node) -> Node:
-    """A number for each matrix as something to multiply it by."""
-    return np.expand_dims(x, (-2, -1))
-
-
-def _scaled(matrices: Node, factors: Node) -> Node:
-    return matrices * _matrix_of(factors)
 
 
 determinant = Operation(

@@ -1,4 +1,4 @@
-"""Matrix decompositions: Cholesky, QR, eigenvalues of symmetric matrices, singular values; batched over the leading axes.
+"""Matrix decompositions: Cholesky, QR, symmetric eigenvalues, singular values; batched over the leading axes.
 
 Signs are those of the factors that NumPy returned, and the derivative is that of these factors. Where eigenvalues or
 singular values coincide, their vectors have no derivative: the pair's contribution, a quotient by zero, is taken as 0,
@@ -31,23 +31,23 @@ def _irrational(name: str) -> Any:
     return exact
 
 
-def symmetric(t: Node, lower: bool = True) -> Node:
+def symmetric(t: Any, lower: bool = True) -> Any:
     """The symmetric matrix of which one triangle is given."""
     return np.tril(t) + np.tril(t, -1).mT if lower else np.triu(t) + np.triu(t, 1).mT
 
 
-def safe_reciprocal(x: Node) -> Node:
+def safe_reciprocal(x: Any) -> Any:
     """1/x, and 0 for 0."""
     zero = x == 0
     return np.where(zero, 0, 1 / np.where(zero, 1, x))
 
 
-def _columns(x: Node) -> Node:
+def _columns(x: Any) -> Any:
     """A number for each column of a matrix, as something to multiply it by."""
     return np.expand_dims(x, -2)
 
 
-def _rows(x: Node) -> Node:
+def _rows(x: Any) -> Any:
     return np.expand_dims(x, -1)
 
 
@@ -57,8 +57,8 @@ def _rows(x: Node) -> Node:
 def _cholesky_tangent(t: Node, k: int, l: Node, a: Node) -> Node:  # noqa: E741
     """dl = l phi(l^-1 da l^-T), where phi takes the lower triangle and half the diagonal.
 
-    Murray, Differentiation of the Cholesky Decomposition (2016). NumPy reads one triangle only, and so does the tangent:
-    a symmetric gradient is that of cholesky((a + a.mT) / 2).
+    Murray, Differentiation of the Cholesky Decomposition (2016). NumPy reads one triangle only, and so does the
+    tangent: a symmetric gradient is that of cholesky((a + a.mT) / 2).
     """
     half = triangular_solve(l, symmetric(t), lower=True)
     middle = triangular_solve(l, half.mT, lower=True)
@@ -97,12 +97,17 @@ def _infer_qr(kind: ArrayType) -> tuple[ArrayType, ArrayType]:
     check_matrices("qr", kind)
     rows, columns = kind.shape[-2:]
     if rows < columns:
-        raise ArgumentError("qr", expected="at least as many rows as columns", got=f"shape {kind.shape}", remedy="Write np.linalg.qr, which splits wide ones.")
+        raise ArgumentError(
+            "qr",
+            expected="at least as many rows as columns",
+            got=f"shape {kind.shape}",
+            remedy="Write np.linalg.qr, which splits wide ones.",
+        )
     return kind, ArrayType((*kind.shape[:-2], columns, columns), kind.dtype)
 
 
 def _qr_tangent(t: Node, k: int, result: tuple[Node, Node], a: Node) -> tuple[Node, Node]:
-    """With x = da r^-1 and m = q^T x: the part of m below the diagonal makes q^T dq, which is antisymmetric; the rest dr r^-1.
+    """With x = da r^-1 and m = q^T x: what m has below its diagonal makes the antisymmetric q^T dq, the rest dr r^-1.
 
     Walter and Lehmann, Algorithmic Differentiation of Linear Algebra Functions with Application in Optimum Experimental
     Design (2010). The columns must be linearly independent.
@@ -126,7 +131,7 @@ orthogonal = Operation(
     samples=lambda: [
         Sample(F([3, 1], [4, 7])),
         Sample(F([[-4, 2], [3, 5]], [[5, 2], [12, 1]])),
-        Sample(F([1, "7/3"], [2, "5/3"], [2, "-4/3"])),
+        Sample(F([2, 3], [1, 4], [2, -2])),
         Sample(F([1, 2], [3, 4])),
     ],
     rejects=lambda: [
@@ -143,9 +148,11 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
     rows, columns = a.shape[-2:]
     if mode not in ("reduced", "r") and not (mode == "complete" and rows <= columns):
         raise UnsupportedError(
-            "qr", expected="mode='reduced' or 'r', or 'complete' for at least as many columns as rows",
-            got=f"mode={mode!r} for shape {a.shape}", remedy="The columns that complete q are arbitrary, so they have no derivative.",
-        )  # fmt: skip
+            "qr",
+            expected="mode='reduced' or 'r', or 'complete' for at least as many columns as rows",
+            got=f"mode={mode!r} for shape {a.shape}",
+            remedy="The columns that complete q are arbitrary, without derivative.",
+        )
     q, r = orthogonal(a[..., :rows]).results
     if columns > rows:  # the square block decides q; the columns beyond it follow
         r = np.concatenate([r, q.mT @ a[..., rows:]], axis=-1)
@@ -155,7 +162,7 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
 # ---------------------------------------------------------------------------------------------- symmetric eigenvalues
 
 
-def _eigh_tangent(t: Node, k: int, result: tuple[Node, Node], a: Node, *, lower: bool) -> tuple[Node, Node]:
+def _eigh_tangent(t: Node, k: int, result: tuple[Node, Node], a: Node, *, lower: bool) -> tuple[Any, Any]:
     """With p = v^T da v: dw is the diagonal of p, and dv = v (f * p) with f_ij = 1 / (w_j - w_i) off the diagonal.
 
     Giles (2008), section 3.1. NumPy reads one triangle only, and so does the tangent.
@@ -173,7 +180,10 @@ eigen = Operation(
     derivative=Tangents(_eigh_tangent),
     batch=lambda operands, batched, size, *, lower: eigen(operands[0], lower=lower),
     latex=r"\operatorname{{eigh}} {0}",
-    samples=lambda: [Sample(F([4, 7], [2, 10]), lower=True), Sample(F([[4, 7], [2, 1]], [[3, 1], [5, -2]]), lower=False)],
+    samples=lambda: [
+        Sample(F([4, 7], [2, 10]), lower=True),
+        Sample(F([[4, 7], [2, 1]], [[3, 1], [5, -2]]), lower=False),
+    ],
     rejects=lambda: not_square("eigh", lower=True),
 )
 
@@ -181,7 +191,9 @@ eigen = Operation(
 @reaches(np.linalg.eigh)
 def _eigh(a: Any, UPLO: str = "L") -> Any:
     if UPLO.upper() not in ("L", "U"):
-        raise ArgumentError("eigh", expected="UPLO='L' or 'U'", got=repr(UPLO), remedy="Name the triangle that is to be read.")
+        raise ArgumentError(
+            "eigh", expected="UPLO='L' or 'U'", got=repr(UPLO), remedy="Name the triangle that is to be read."
+        )
     return EighResult(*eigen(*floating(a), lower=UPLO.upper() == "L").results)
 
 
@@ -197,10 +209,14 @@ def _infer_svd(kind: ArrayType) -> tuple[ArrayType, ArrayType, ArrayType]:
     check_matrices("svd", kind)
     *lead, rows, columns = kind.shape
     k = min(rows, columns)
-    return ArrayType((*lead, rows, k), kind.dtype), ArrayType((*lead, k), kind.dtype), ArrayType((*lead, k, columns), kind.dtype)
+    return (
+        ArrayType((*lead, rows, k), kind.dtype),
+        ArrayType((*lead, k), kind.dtype),
+        ArrayType((*lead, k, columns), kind.dtype),
+    )
 
 
-def _svd_tangent(t: Node, k: int, result: tuple[Node, Node, Node], a: Node) -> tuple[Node, Node, Node]:
+def _svd_tangent(t: Node, k: int, result: tuple[Node, Node, Node], a: Node) -> tuple[Any, Any, Any]:
     """With p = u^T da v: ds is the diagonal of p, u^T du = f * (p s + s p^T), v^T dv = f * (s p + p^T s), where
     f_ij = 1 / (s_j^2 - s_i^2) off the diagonal; what is orthogonal to u and v comes from da itself.
 
@@ -227,7 +243,11 @@ singular = Operation(
     derivative=Tangents(_svd_tangent),
     batch=lambda operands, batched, size: singular(operands[0]),
     latex=r"\operatorname{{svd}} {0}",
-    samples=lambda: [Sample(F([4, 1], [2, 5])), Sample(F([1, 2, "1/2"], [3, 1, 5])), Sample(F([[4, 1], [2, 1], [0, 3]], [[3, 1], [5, 2], [1, -1]]))],
+    samples=lambda: [
+        Sample(F([4, 1], [2, 5])),
+        Sample(F([1, 2, "1/2"], [3, 1, 5])),
+        Sample(F([[4, 1], [2, 1], [0, 3]], [[3, 1], [5, 2], [1, -1]])),
+    ],
     rejects=lambda: [Sample(np.zeros(3), words="svd: expected matrices in the last two axes; got shape (3,)")],
 )
 
@@ -238,9 +258,11 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     check_matrices("svd", a.type)
     if compute_uv and full_matrices and a.shape[-1] != a.shape[-2]:
         raise UnsupportedError(
-            "svd", expected="full_matrices=False where the matrix is not square", got=f"full_matrices=True for shape {a.shape}",
-            remedy="Write full_matrices=False: the vectors that complete u or v are arbitrary, so they have no derivative.",
-        )  # fmt: skip
+            "svd",
+            expected="full_matrices=False where the matrix is not square",
+            got=f"full_matrices=True for shape {a.shape}",
+            remedy="Set full_matrices=False: the vectors that complete u or v are arbitrary, without derivative.",
+        )
     result = SVDResult(*singular(a).results)
     return result if compute_uv else result.S
 

@@ -14,7 +14,7 @@ from chainrule.ops.declare import cast
 from chainrule.ops.index import as_places, places_of
 from chainrule.ops.rows import scatter_add
 from chainrule.ops.samples import F
-from chainrule.ops.shape import integer
+from chainrule.ops.settings import integer
 from chainrule.ops.slices import filled
 from chainrule.types import ArrayType, broadcast_shapes, promote
 
@@ -30,7 +30,9 @@ def _infer_search(table: ArrayType, values: ArrayType, *, side: str) -> ArrayTyp
             remedy="Reshape both to two axes.",
         )
     if side not in ("left", "right"):
-        raise ArgumentError("searchsorted", expected='the side "left" or "right"', got=f"{side!r}", remedy='Leave it out for "left".')
+        raise ArgumentError(
+            "searchsorted", expected='the side "left" or "right"', got=f"{side!r}", remedy='Leave it out for "left".'
+        )
     return ArrayType(values.shape, np.dtype(np.int64))
 
 
@@ -48,7 +50,9 @@ def _batch_search(operands: Sequence[Node], batched: Sequence[bool], size: int, 
         sought = np.reshape(np.swapaxes(values, 0, 1), (rows, size * count))
         return np.swapaxes(np.reshape(search(table, sought, side=side), (rows, size, count)), 0, 1)
     values = values if batched[1] else np.broadcast_to(values, (size, *values.shape))
-    found = search(np.reshape(table, (size * rows, table.shape[-1])), np.reshape(values, (size * rows, count)), side=side)
+    found = search(
+        np.reshape(table, (size * rows, table.shape[-1])), np.reshape(values, (size * rows, count)), side=side
+    )
     return np.reshape(found, (size, rows, count))
 
 
@@ -83,7 +87,12 @@ def _searchsorted(a: Any, v: Any, side: str = "left", *, sorter: Any = None) -> 
 def _table(operation: str, numbers: Any) -> Node:
     numbers = as_node(numbers)
     if numbers.ndim != 1:
-        raise ShapeError(operation, expected="sorted numbers along one axis", got=f"shape {numbers.shape}", remedy="Apply it to each row with vmap.")
+        raise ShapeError(
+            operation,
+            expected="sorted numbers along one axis",
+            got=f"shape {numbers.shape}",
+            remedy="Apply it to each row with vmap.",
+        )
     return numbers
 
 
@@ -94,11 +103,16 @@ def _digitize(x: Any, bins: Any, right: bool = False) -> Node:
     rising = np.searchsorted(bins, x, side)
     if bins.size < 2:
         return rising
-    falling = bins.size - np.searchsorted(np.flip(bins), x, "right" if right else "left")
+    falling = bins.size - np.searchsorted(np.flip(bins), x, side)
     if isinstance(bins, Constant):
         steps = np.diff(bins.value)
         if not ((steps >= 0).all() or (steps <= 0).all()):
-            raise ArgumentError("digitize", expected="bins that rise or fall throughout", got=f"{bins.value}", remedy="Sort them with np.sort.")
+            raise ArgumentError(
+                "digitize",
+                expected="bins that rise or fall throughout",
+                got=f"{bins.value}",
+                remedy="Sort them with np.sort.",
+            )
         return rising if (steps >= 0).all() else falling
     return np.where(bins[0] <= bins[-1], rising, falling)
 
@@ -111,9 +125,11 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
     x, xp, fp = (cast(as_node(part), np.float64) for part in (x, xp, fp))
     if xp.ndim != 1 or xp.shape != fp.shape or not xp.size:
         raise ShapeError(
-            "interp", expected="xp and fp of one length, along one axis, and at least one point", got=f"shapes {xp.shape} and {fp.shape}",
+            "interp",
+            expected="xp and fp of one length, along one axis, and at least one point",
+            got=f"shapes {xp.shape} and {fp.shape}",
             remedy="Interpolate each row of values with vmap.",
-        )  # fmt: skip
+        )
     if period is not None:
         x, xp, fp = _unrolled(x, xp, fp, np.abs(period))
         left = right = None
@@ -139,20 +155,32 @@ def _unrolled(x: Node, xp: Node, fp: Node, period: Any) -> tuple[Node, Node, Nod
 # ------------------------------------------------------------------------------------------------ choosing and counting
 
 
+def _of_one_dtype(operation: str, choices: Sequence[Any]) -> list[Node]:
+    """The choices cast to what NumPy makes of them together; numbers of Python's are weak."""
+    kept = [choice if type(choice) in (int, float) else as_node(choice) for choice in choices]
+    common = promote(operation, *(choice.dtype if isinstance(choice, Node) else choice for choice in kept))
+    return [cast(as_node(choice), common) for choice in kept]
+
+
 @reaches(np.select)
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Node:
     conditions = [as_node(condition) for condition in condlist]
-    choices = [choice if type(choice) in (int, float) else as_node(choice) for choice in (*choicelist, default)]
-    if len(conditions) != len(choices) - 1 or not conditions:
+    if len(conditions) != len(choicelist) or not conditions:
         raise ArgumentError(
-            "select", expected="as many choices as conditions, at least one", got=f"{len(choices) - 1} and {len(conditions)}",
+            "select",
+            expected="as many choices as conditions, at least one",
+            got=f"{len(choicelist)} choices and {len(conditions)} conditions",
             remedy="Give each condition its choice, and the rest as default.",
-        )  # fmt: skip
+        )
     for number, condition in enumerate(conditions):
         if condition.dtype != bool:
-            raise DtypeError("select", expected="conditions of booleans", got=f"{condition.type} in condition {number}", remedy="Compare with 0 first.")
-    common = promote("select", *(choice.dtype if isinstance(choice, Node) else choice for choice in choices))
-    *choices, result = [cast(as_node(choice), common) for choice in choices]
+            raise DtypeError(
+                "select",
+                expected="conditions of booleans",
+                got=f"{condition.type} in condition {number}",
+                remedy="Compare it with 0.",
+            )
+    *choices, result = _of_one_dtype("select", (*choicelist, default))
     shape = broadcast_shapes("select", *(node.shape for node in (*conditions, *choices, result)))
     result = np.broadcast_to(result, shape)
     for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
@@ -160,18 +188,42 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Node:
     return result
 
 
+@reaches(np.choose, method="choose")
+def _choose(a: Any, choices: Any, *, mode: str = "raise") -> Node:
+    places, *arrays = np.broadcast_arrays(as_node(a), *_of_one_dtype("choose", choices))
+    count, shape = len(arrays), places.shape
+    # The bounds are those of the list of choices: its numbers are looked up first, as `mode` says.
+    places = np.reshape(np.take(as_node(np.arange(count)), places, mode=mode), (1, -1))
+    rows = np.reshape(np.stack(arrays), (count, places.size))
+    return np.reshape(np.take_along_axis(rows, places, axis=0), shape)
+
+
 @reaches(np.bincount)
 def _bincount(x: Any, /, weights: Any = None, minlength: Any = 0) -> Node:
     places = as_places(x)
     if places.ndim != 1 or places.dtype.kind not in "bui":
-        raise DtypeError("bincount", expected="integers along one axis", got=f"{places.dtype.name}{list(places.shape)}", remedy="Ravel and convert with astype(int).")
+        raise DtypeError(
+            "bincount",
+            expected="integers along one axis",
+            got=f"{places.dtype.name}{list(places.shape)}",
+            remedy="Ravel and convert with astype(int).",
+        )
     rows = filled(1, places.shape, np.dtype(np.int64)) if weights is None else cast(as_node(weights), np.float64)
     if rows.shape != places.shape:
-        raise ShapeError("bincount", expected=f"weights of shape {places.shape}", got=f"{rows.shape}", remedy="Give one weight for each element.")
-    ends = [concrete(end, "np.sum(x == k) for each number k") if isinstance(end, Node) else end for end in _ends(places)]
+        raise ShapeError(
+            "bincount",
+            expected=f"weights of shape {places.shape}",
+            got=f"{rows.shape}",
+            remedy="Give one weight for each element.",
+        )
+    ends = [
+        concrete(end, "np.sum(x == k) for each number k") if isinstance(end, Node) else end for end in _ends(places)
+    ]
     least, most = map(int, ends)
     if least < 0:
-        raise ArgumentError("bincount", expected="integers of 0 or more", got=f"{least}", remedy="Subtract the least of them first.")
+        raise ArgumentError(
+            "bincount", expected="integers of 0 or more", got=f"{least}", remedy="Subtract the least of them first."
+        )
     length = max(integer("bincount", minlength), most + 1)
     return scatter_add(places.astype(np.int64), rows, length=length)
 
@@ -183,7 +235,12 @@ def _ends(places: Any) -> tuple[Any, Any]:
 
 @reaches(np.unique)
 def _unique(
-    ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, *, equal_nan: bool = True
+    ar: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    *,
+    equal_nan: bool = True,
 ) -> Any:
     ar = as_node(ar)
     flat, n = np.ravel(ar), ar.size

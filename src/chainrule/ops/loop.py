@@ -1,8 +1,8 @@
 """`scan`: a loop in the graph, and its derivatives, which are loops again.
 
-Reverse mode of a loop is a loop from the end: it has kept the carries that went into each turn, runs the turn again, and
-hands the cotangents of the carries from turn to turn (Griewank and Walther, Evaluating Derivatives, 2nd ed., section
-12.1). Its memory is linear in the number of turns.
+Reverse mode of a loop is a loop from the end: it has kept the carries that went into each step, runs the step again,
+and hands the cotangents of the carries from step to step (Griewank and Walther, Evaluating Derivatives, 2nd ed.,
+section 12.1). Its memory is linear in the number of steps.
 """
 
 from __future__ import annotations
@@ -15,20 +15,38 @@ import numpy as np
 
 from chainrule.graph import Graph, Input, Node, Sample, Structural, depends_on, in_order
 from chainrule.ops.bodies import (
-    Enclosing, Flags, Outline, Part, batch_of, check_count, check_operands, check_type, flags, forward_of, or_zero, per_graph, program,
-    reverse_of, spread, stacked, storage, zeros,
+    Enclosing,
+    Flags,
+    Outline,
+    Part,
+    batch_of,
+    check_count,
+    check_operands,
+    check_type,
+    flags,
+    forward_of,
+    or_zero,
+    per_graph,
+    place,
+    present,
+    program,
+    reverse_of,
+    spread,
+    stacked,
+    storage,
+    zeros,
 )  # fmt: skip
 from chainrule.ops.samples import F
-from chainrule.types import ArrayType, is_floating
+from chainrule.types import ArrayType
 
 
 @dataclass(frozen=True)
 class Loop:
     """The parameters of a scan.
 
-    `body` takes `constants` values that stay, `carries` values that each turn hands to the next, and a slice of each
-    sequence; it gives the new carries, and values to stack. `save` numbers the carries whose value before each turn is
-    stacked too. With `reverse` the turns go from the last slice to the first.
+    `body` takes `constants` values that stay, `carries` values that each step hands to the next, and a slice of each
+    sequence; it gives the new carries, and values to stack. `save` numbers the carries whose value before each step is
+    stacked too. With `reverse` the steps go from the last slice to the first.
     """
 
     body: Graph
@@ -73,15 +91,24 @@ class Draft:
         self.constants = {node: value for node, value in self.constants.items() if node in used}
         self.slices = {node: value for node, value in self.slices.items() if node in used}
 
-    def run(self, length: int, reverse: bool, save: Iterable[Input] = ()) -> tuple[dict[Input, Node], list[Node], dict[Input, Node]]:
+    def run(
+        self, length: int, reverse: bool, save: Iterable[Input] = ()
+    ) -> tuple[dict[Input, Node], list[Node], dict[Input, Node]]:
         """(final carries, stacked outputs, saved carries)."""
         inputs, saved = list(self.carries), list(save)
         number = {node: k for k, node in enumerate(inputs)}
-        body = Graph([*self.constants, *inputs, *self.slices], [*(following for _, following in self.carries.values()), *self.stacks])
+        body = Graph(
+            [*self.constants, *inputs, *self.slices],
+            [*(following for _, following in self.carries.values()), *self.stacks],
+        )
         loop = Loop(body, len(self.constants), len(inputs), length, reverse, tuple(number[node] for node in saved))
         results = loop(*self.constants.values(), *(first for first, _ in self.carries.values()), *self.slices.values())
         first, second = len(inputs), len(body.outputs)
-        return dict(zip(inputs, results[:first], strict=True)), list(results[first:second]), dict(zip(saved, results[second:], strict=True))
+        return (
+            dict(zip(inputs, results[:first], strict=True)),
+            list(results[first:second]),
+            dict(zip(saved, results[second:], strict=True)),
+        )
 
 
 # ---------------------------------------------------------------------------------------------------- type and value
@@ -113,11 +140,13 @@ def _run(meaning: str) -> Callable[..., tuple[Any, ...]]:
     def run(*operands: Any, **parameters: Any) -> tuple[Any, ...]:
         loop = Loop(**parameters)
         constants, carries, slices = loop.split(operands)
-        turn, count = program(loop.body, meaning), loop.carries
+        step, count = program(loop.body, meaning), loop.carries
         stacks = [np.empty((loop.length, *node.shape), storage(meaning, node)) for node in loop.full.outputs[count:]]
         for k in reversed(range(loop.length)) if loop.reverse else range(loop.length):
-            results = turn.run([*constants, *carries, *(values[k] for values in slices)])
-            for stack, value in zip(stacks, [*results[count:], *(carries[number] for number in loop.save)], strict=True):
+            results = step.run([*constants, *carries, *(values[k] for values in slices)])
+            for stack, value in zip(
+                stacks, [*results[count:], *(carries[number] for number in loop.save)], strict=True
+            ):
                 stack[k, ...] = value
             carries = results[:count]
         return (*carries, *stacks)
@@ -152,17 +181,16 @@ def _push(node: Node, tangents: Sequence[Part]) -> tuple[Part, ...]:
     for seed, first, following in zip(carries, by_carry, pushed[:count], strict=True):
         if seed is not None:
             draft.carries[seed] = or_zero(first, seed), or_zero(following, seed)
-    draft.stacks += [part for part in pushed[count:] if part is not None]
+    draft.stacks += present(pushed[count:])
     inputs = loop.split(loop.body.inputs)[1]
     save = [*(inputs[k] for k in loop.save), *(carries[k] for k in loop.save if carries[k] is not None)]
     finals, stacks, saved = draft.run(loop.length, loop.reverse, save)
-    supply = iter(stacks[len(loop.body.outputs) - count :])
-    moved = [next(supply) if part is not None else None for part in pushed[count:]]
+    moved = place(stacks[len(loop.body.outputs) - count :], pushed[count:])
     return (*map(finals.get, carries), *moved, *(saved.get(carries[k]) for k in loop.save))
 
 
 def _moving(loop: Loop, moving: Flags) -> Flags:
-    """The inputs of the body with a tangent: a carry has one if its first value does, or if a turn gives it one."""
+    """The inputs of the body with a tangent: a carry has one if its first value does, or if a step gives it one."""
     while True:
         pushed = forward_of(loop.body, moving)[1][: loop.carries]
         constants, carries, slices = loop.split(moving)
@@ -180,7 +208,7 @@ def _pull(node: Node, cotangents: Sequence[Part], wanted: Flags) -> tuple[Part, 
     seeds, pulled = reverse_of(loop.full, given, active)
     by_constant, by_carry, by_slice = loop.split(pulled)
     draft, count = _draft(loop, node.operands), loop.carries
-    values, draft.carries, draft.stacks = list(draft.carries), {}, [part for part in by_slice if part is not None]
+    values, draft.carries, draft.stacks = list(draft.carries), {}, present(by_slice)
     for seed, last, previous in zip(seeds[:count], cotangents[:count], by_carry, strict=True):
         if seed is not None:
             draft.carries[seed] = or_zero(last, seed), or_zero(previous, seed)
@@ -188,7 +216,9 @@ def _pull(node: Node, cotangents: Sequence[Part], wanted: Flags) -> tuple[Part, 
     for total, part in zip(sums, by_constant, strict=True):
         if total is not None:
             draft.carries[total] = zeros(total.type), total + part
-    draft.slices |= {seed: part for seed, part in zip(seeds[count:], cotangents[count:], strict=True) if seed is not None}
+    draft.slices |= {
+        seed: part for seed, part in zip(seeds[count:], cotangents[count:], strict=True) if seed is not None
+    }
     draft.slices |= dict(zip(values, values, strict=True))  # for now: what stands in for the saved ones
     draft.leave_out_unused()
     needed = [k for k, value in enumerate(values) if value in draft.slices]
@@ -197,17 +227,20 @@ def _pull(node: Node, cotangents: Sequence[Part], wanted: Flags) -> tuple[Part, 
         saved = dict(zip(keeping.save, keeping(*node.operands)[len(loop.body.outputs) :], strict=True))
         draft.slices |= {values[k]: saved[k] for k in needed}
     finals, stacks, _ = draft.run(loop.length, not loop.reverse)
-    supply = iter(stacks)
-    return (*map(finals.get, sums), *map(finals.get, seeds[:count]), *(None if part is None else next(supply) for part in by_slice))
+    return (*map(finals.get, sums), *map(finals.get, seeds[:count]), *place(stacks, by_slice))
 
 
 def _varying(loop: Loop, changing: Flags, kinds: str = "f") -> Flags:
-    """The inputs of the body that depend on a changing operand: a carry does if its first value or a turn makes it."""
+    """The inputs of the body that depend on a changing operand: a carry does if its first value or a step makes it."""
     while True:
         _, carries, _ = loop.split(changing)
-        reach = depends_on(loop.body.outputs, [node for node, flag in zip(loop.body.inputs, changing, strict=True) if flag])
+        reach = depends_on(
+            loop.body.outputs, [node for node, flag in zip(loop.body.inputs, changing, strict=True) if flag]
+        )
         following = loop.body.outputs[: loop.carries]
-        reached = tuple(flag or (node in reach and node.dtype.kind in kinds) for flag, node in zip(carries, following, strict=True))
+        reached = tuple(
+            flag or (node in reach and node.dtype.kind in kinds) for flag, node in zip(carries, following, strict=True)
+        )
         grown = (*changing[: loop.constants], *reached, *changing[loop.constants + loop.carries :])
         if grown == changing:
             return changing
@@ -235,12 +268,19 @@ def _batch(operands: Sequence[Node], batched: Sequence[bool], size: int, **param
     outputs = [new if mark else old for new, old, mark in zip(many.outputs, single.outputs, marks, strict=True)]
     count = len(loop.body.outputs)
     body = Graph(many.inputs, outputs[:count])
-    constants, carries, slices = (list(zip(*pair, strict=True)) for pair in zip(loop.split(operands), loop.split(batched), strict=True))
+    constants, carries, slices = (
+        list(zip(*pair, strict=True)) for pair in zip(loop.split(operands), loop.split(batched), strict=True)
+    )
     firsts = [spread(node, flag, size) if mark else node for (node, flag), mark in zip(carries, marks, strict=False)]
     turned = [np.swapaxes(node, 0, 1) if flag else node for node, flag in slices]
     results = replace(loop, body=body)(*(node for node, _ in constants), *firsts, *turned)
-    stacks = [np.swapaxes(node, 0, 1) if mark else node for node, mark in zip(results[loop.carries :], marks[loop.carries :], strict=True)]
-    return tuple(spread(node, mark, size) for node, mark in zip((*results[: loop.carries], *stacks), marks, strict=True))
+    stacks = [
+        np.swapaxes(node, 0, 1) if mark else node
+        for node, mark in zip(results[loop.carries :], marks[loop.carries :], strict=True)
+    ]
+    return tuple(
+        spread(node, mark, size) for node, mark in zip((*results[: loop.carries], *stacks), marks, strict=True)
+    )
 
 
 def _outline(node: Node) -> Outline:
@@ -277,18 +317,42 @@ def _widening() -> Graph:
 
 def _samples() -> list[Sample]:
     shape = {"constants": 1, "carries": 1, "length": 3}
-    turns = [Sample(F(2)[0], F("1/3")[0], F(1, -3, "1/2"), body=_recurrence(), reverse=back, save=(0,), **shape) for back in (False, True)]
-    return [*turns, Sample(np.array(1), F(2, "-1/2"), body=_counting(), constants=0, carries=2, length=3, reverse=False, save=())]
+    steps = [
+        Sample(F(2)[0], F("1/3")[0], F(1, -3, "1/2"), body=_recurrence(), reverse=back, save=(0,), **shape)
+        for back in (False, True)
+    ]
+    return [
+        *steps,
+        Sample(np.array(1), F(2, "-1/2"), body=_counting(), constants=0, carries=2, length=3, reverse=False, save=()),
+    ]
 
 
 def _rejects() -> list[Sample]:
     shape: dict[str, Any] = {"reverse": False, "save": ()}
     sequence = {"constants": 1, "carries": 1, **shape}
     return [
-        Sample(1.0, 1.0, np.zeros(3), body=_recurrence(), length=4, words="a sequence for x of type float64[4]", **sequence),
-        Sample(1.0, np.zeros(2), np.zeros(3), body=_recurrence(), length=3, words="c of type float64[]; got float64[2]", **sequence),
+        Sample(
+            1.0, 1.0, np.zeros(3), body=_recurrence(), length=4, words="a sequence for x of type float64[4]", **sequence
+        ),
+        Sample(
+            1.0,
+            np.zeros(2),
+            np.zeros(3),
+            body=_recurrence(),
+            length=3,
+            words="c of type float64[]; got float64[2]",
+            **sequence,
+        ),
         Sample(1.0, 1.0, body=_recurrence(), length=3, words="3 operands; got 2", **sequence),
-        Sample(1.0, body=_widening(), constants=0, carries=1, length=3, words="keeps the carry c of type float64[]; got float64[3]", **shape),
+        Sample(
+            1.0,
+            body=_widening(),
+            constants=0,
+            carries=1,
+            length=3,
+            words="keeps the carry c of type float64[]; got float64[3]",
+            **shape,
+        ),
     ]
 
 

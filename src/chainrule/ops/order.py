@@ -146,8 +146,8 @@ def _quantile(name: str, x: Any, q: Any, whole: int, axis: Axis, method: str, ke
     if q.dtype.kind != "f":  # 0 and 1: no interpolation, and the dtype of the elements
         result = _or_nan(np.take(ascending, q * top, axis=0), ascending)
     else:
-        place = q * top
-        below = np.minimum(np.maximum(np.floor(place), 0), top)
+        place = np.where(q < 0, 0, q) * top
+        below = np.minimum(np.floor(place), top)
         above = np.minimum(below + 1, top)
         low, high = (np.take(ascending, index.astype(np.int64), axis=0) for index in (below, above))
         part = float(place - below) if weak else np.reshape(place - below, q.shape + (1,) * (ascending.ndim - 1))

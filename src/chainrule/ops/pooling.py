@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.graph import Node, as_node
+from chainrule.graph import as_node
 from chainrule.ops.window import Lengths, Padding, padding_pairs, per_dimension, windows
 
 
-def max_pool(x: Any, window: Any, stride: Any = None, padding: Any = 0) -> Node:
+def max_pool(x: Any, window: Any, stride: Any = None, padding: Any = 0) -> Any:
     """The maximum of each window.
 
     Args:
@@ -33,7 +33,7 @@ def max_pool(x: Any, window: Any, stride: Any = None, padding: Any = 0) -> Node:
     return np.max(_padded_windows(x, lengths, step, around, lowest), axis=_last(lengths))
 
 
-def average_pool(x: Any, window: Any, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> Node:
+def average_pool(x: Any, window: Any, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> Any:
     """The mean of each window; settings and shapes as for `max_pool`.
 
     Args:
@@ -46,13 +46,12 @@ def average_pool(x: Any, window: Any, stride: Any = None, padding: Any = 0, coun
     taken = _padded_windows(x, lengths, step, around, 0)
     if count_include_pad or not any(map(any, around)):
         return np.mean(taken, axis=_last(lengths))
-    total = np.sum(taken, axis=_last(lengths))
-    inside = np.pad(np.ones(x.shape[-len(lengths) :]), around)
-    counts = windows.reference(inside, window=lengths, stride=step).sum(axis=_last(lengths))
-    return total / counts.astype(np.mean(np.ones(1, x.dtype)).dtype)
+    ones = as_node(np.ones(x.shape[-len(lengths) :], np.mean(np.ones(1, x.dtype)).dtype))
+    counts = _padded_windows(ones, lengths, step, around, 0)
+    return np.sum(taken, axis=_last(lengths)) / np.sum(counts, axis=_last(lengths))
 
 
-def _padded_windows(x: Node, window: Lengths, stride: Lengths, padding: Padding, value: Any) -> Node:
+def _padded_windows(x: Any, window: Lengths, stride: Lengths, padding: Padding, value: Any) -> Any:
     if any(map(any, padding)):
         x = np.pad(x, ((0, 0),) * (x.ndim - len(window)) + padding, constant_values=value)
     return windows(x, window=window, stride=stride)
@@ -62,7 +61,7 @@ def _last(window: Lengths) -> Lengths:
     return tuple(range(-len(window), 0))
 
 
-def _settings(name: str, x: Node, window: Any, stride: Any, padding: Any) -> tuple[Lengths, Lengths, Padding]:
+def _settings(name: str, x: Any, window: Any, stride: Any, padding: Any) -> tuple[Lengths, Lengths, Padding]:
     """Window, stride and padding for each dimension of space."""
     rank = len(window) if isinstance(window, (tuple, list)) else x.ndim - 2
     if rank not in (1, 2, 3) or x.ndim < rank:

@@ -25,9 +25,11 @@ def check_lengths(name: str, x: Node, y: Node, pairs: Sequence[tuple[int, int]],
         m, n = x.shape[i], y.shape[j]
         if m != n and not (broadcast and 1 in (m, n)):
             raise ShapeError(
-                name, expected=f"axis {i} of operand 0 as long as axis {j} of operand 1" + (", or 1" if broadcast else ""),
-                got=f"{m} and {n}, shapes {x.shape} and {y.shape}", remedy="Transpose or reshape one of the operands.",
-            )  # fmt: skip
+                name,
+                expected=f"axis {i} of operand 0 as long as axis {j} of operand 1" + (", or 1" if broadcast else ""),
+                got=f"{m} and {n}, shapes {x.shape} and {y.shape}",
+                remedy="Transpose or reshape one of the operands.",
+            )
 
 
 # ------------------------------------------------------------------------------------- over the last axes, batched
@@ -38,9 +40,14 @@ def _batched(name: str, x: Node, y: Node, of_x: str, of_y: str, result: str) -> 
     for k, (node, row) in enumerate(((x, of_x), (y, of_y))):
         if node.ndim < len(row):
             raise ShapeError(
-                name, expected=f"at least {len(row)} axes in operand {k}", got=f"shape {node.shape}", remedy="Add an axis, or multiply numbers with *."
+                name,
+                expected=f"at least {len(row)} axes in operand {k}",
+                got=f"shape {node.shape}",
+                remedy="Add an axis, or multiply numbers with *.",
             )
-    check_lengths(name, x, y, [(of_x.index(label) - len(of_x), of_y.index(label) - len(of_y)) for label in of_x if label in of_y])
+    check_lengths(
+        name, x, y, [(of_x.index(label) - len(of_x), of_y.index(label) - len(of_y)) for label in of_x if label in of_y]
+    )
     x_lead, y_lead = x.ndim - len(of_x), y.ndim - len(of_y)
     both = range(1, min(x_lead, y_lead) + 1)
     check_lengths(name, x, y, [(-len(of_x) - axis, -len(of_y) - axis) for axis in both], broadcast=True)
@@ -117,7 +124,12 @@ def _outer(a: Any, b: Any) -> Node:
 def _outer_of_vectors(x1: Any, x2: Any, /) -> Node:
     x, y = as_node(x1), as_node(x2)
     if x.ndim != 1 or y.ndim != 1:
-        raise ShapeError("outer", expected="two operands of one axis", got=f"shapes {x.shape} and {y.shape}", remedy="Write np.outer, which flattens them.")
+        raise ShapeError(
+            "outer",
+            expected="two operands of one axis",
+            got=f"shapes {x.shape} and {y.shape}",
+            remedy="Write np.outer, which flattens them.",
+        )
     return _over("outer", x, y, (), ())
 
 
@@ -142,18 +154,28 @@ def _axes_of_both(axes: Any, x: Node, y: Node) -> tuple[list[int], list[int]]:
     else:
         if not 0 <= n <= min(x.ndim, y.ndim):
             expected = f"a number of axes from 0 to {min(x.ndim, y.ndim)}"
-            raise AxisError("tensordot", expected=expected, got=f"{n}", remedy="Give at most as many as each operand has.")
+            raise AxisError(
+                "tensordot", expected=expected, got=f"{n}", remedy="Give at most as many as each operand has."
+            )
         first, second = list(range(x.ndim - n, x.ndim)), list(range(n))
     if len(first) != len(second):
-        raise ArgumentError("tensordot", expected="as many axes of the one operand as of the other", got=f"{axes!r}", remedy="Pair the axes.")
-    result = [normalize_axis("tensordot", axis, x.ndim) for axis in first], [normalize_axis("tensordot", axis, y.ndim) for axis in second]
+        raise ArgumentError(
+            "tensordot",
+            expected="as many axes of the one operand as of the other",
+            got=f"{axes!r}",
+            remedy="Pair the axes.",
+        )
+    result = (
+        [normalize_axis("tensordot", axis, x.ndim) for axis in first],
+        [normalize_axis("tensordot", axis, y.ndim) for axis in second],
+    )
     if any(len(set(side)) < len(side) for side in result):
         raise AxisError("tensordot", expected="each axis once", got=f"{axes!r}", remedy="Name each axis one time.")
     return result
 
 
 @reaches(np.kron)
-def _kron(a: Any, b: Any) -> Node:
+def _kron(a: Any, b: Any) -> Any:
     a, b = as_node(a), as_node(b)
     rank = max(a.ndim, b.ndim)
     a, b = (np.reshape(x, (*(1,) * (rank - x.ndim), *x.shape)) for x in (a, b))
@@ -170,17 +192,25 @@ def _multi_dot(arrays: Any) -> Node:
     ranks = [node.ndim for node in nodes]
     if len(nodes) < 2 or any(rank != 2 for rank in ranks[1:-1]) or not {ranks[0], ranks[-1]} <= {1, 2}:
         raise ShapeError(
-            "multi_dot", expected="two or more matrices, of which the first and the last may be vectors",
-            got=f"shapes {', '.join(str(node.shape) for node in nodes)}", remedy="Write x @ y @ z for stacks of matrices.",
-        )  # fmt: skip
-    lengths = [1 if ranks[0] == 1 else nodes[0].shape[0], *(node.shape[0] for node in nodes[1:]), 1 if ranks[-1] == 1 else nodes[-1].shape[1]]
+            "multi_dot",
+            expected="two or more matrices, of which the first and the last may be vectors",
+            got=f"shapes {', '.join(str(node.shape) for node in nodes)}",
+            remedy="Write x @ y @ z for stacks of matrices.",
+        )
+    lengths = [
+        1 if ranks[0] == 1 else nodes[0].shape[0],
+        *(node.shape[0] for node in nodes[1:]),
+        1 if ranks[-1] == 1 else nodes[-1].shape[1],
+    ]
 
     @cache
     def cheapest(i: int, j: int) -> tuple[int, int]:
         """The multiplications that the product from i up to j needs, and where to split it."""
         if j - i == 1:
             return 0, i
-        return min((cheapest(i, k)[0] + cheapest(k, j)[0] + lengths[i] * lengths[k] * lengths[j], k) for k in range(i + 1, j))
+        return min(
+            (cheapest(i, k)[0] + cheapest(k, j)[0] + lengths[i] * lengths[k] * lengths[j], k) for k in range(i + 1, j)
+        )
 
     def product(i: int, j: int) -> Node:
         split = cheapest(i, j)[1]
@@ -208,7 +238,12 @@ def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, ax
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(as_node(a), axisa, -1), np.moveaxis(as_node(b), axisb, -1)
     if a.shape[-1] != 3 or b.shape[-1] != 3:
-        raise ShapeError("cross", expected="vectors of length 3", got=f"{a.shape[-1]} and {b.shape[-1]}", remedy="Append a zero to vectors in the plane.")
+        raise ShapeError(
+            "cross",
+            expected="vectors of length 3",
+            got=f"{a.shape[-1]} and {b.shape[-1]}",
+            remedy="Append a zero to vectors in the plane.",
+        )
     after, before = [1, 2, 0], [2, 0, 1]
     product = a[..., after] * b[..., before] - a[..., before] * b[..., after]
     return np.moveaxis(product, -1, axisc)

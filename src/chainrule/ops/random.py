@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError, ShapeError
-from chainrule.graph import Flat, Node, Operation, Sample
+from chainrule.graph import Flat, Operation, Sample
 from chainrule.types import ArrayType, broadcast_shapes
 
 _ROUNDS = 10
@@ -85,10 +85,10 @@ def _block(key: list[int], counter: list[int]) -> list[int]:
     return [a, b, c, d]
 
 
-def _batch(operands: Sequence[Node], batched: Sequence[bool], size: int, *, length: int) -> Node:
+def _batch(operands: Sequence[Any], batched: Sequence[bool], size: int, *, length: int) -> Any:
     rank = max(operand.ndim - has for operand, has in zip(operands, batched, strict=True))
 
-    def aligned(operand: Node) -> Node:
+    def aligned(operand: Any) -> Any:
         gap = rank + 1 - operand.ndim
         return np.reshape(operand, (size, *(1,) * gap, *operand.shape[1:]))
 

@@ -7,9 +7,9 @@ A primitive reduces the axes that it is told; NumPy's conventions around it (`ax
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from chainrule.errors import ArgumentError, DtypeError, ShapeError
 from chainrule.evaluate import to_fractions
 from chainrule.graph import Flat, Linear, Node, Operation, Sample, Tangents, as_node, constant, reaches
-from chainrule.ops.cumulative import previous
+from chainrule.ops.cumulative import larger, previous, smaller
 from chainrule.ops.declare import cast
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType, broadcast_shapes, normalize_axes, normalize_axis
@@ -54,7 +54,7 @@ def merged(x: Node, axes: tuple[int, ...]) -> tuple[Node, int]:
         return x, axes[0]
     kept = drop(x.shape, axes)
     length = math.prod(x.shape[axis] for axis in axes)
-    return np.reshape(np.moveaxis(x, axes, range(-len(axes), 0)), (*kept, length)), len(kept)
+    return np.reshape(np.moveaxis(x, axes, tuple(range(-len(axes), 0))), (*kept, length)), len(kept)
 
 
 def masked(name: str, x: Node, where: Any, other: Any) -> Node:
@@ -178,7 +178,7 @@ def _share(t: Node, k: int, out: Node, x: Node, *, axes: tuple[int, ...]) -> Nod
     return np.sum(np.where(ties, t, 0), axis=axes) / np.sum(ties, axis=axes, dtype=x.dtype)
 
 
-def _extreme(name: str, function: Callable[..., Any]) -> Operation:
+def _extreme(name: str, function: Callable[..., Any], exactly: np.ufunc) -> Operation:
     def infer(kind: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
         check_not_empty(name, kind, normalize_axes(name, axes, kind.ndim))
         return ArrayType(drop(kind.shape, axes), kind.dtype)
@@ -187,7 +187,7 @@ def _extreme(name: str, function: Callable[..., Any]) -> Operation:
         name=name,
         infer=infer,
         reference=lambda x, *, axes: function(x, axis=axes),
-        exact=lambda x, *, axes: function(x, axis=axes),
+        exact=lambda x, *, axes: reduce(exactly.reduce, reversed(axes), x),  # one axis after the other, the last first
         derivative=Tangents(_share),
         batch=lambda operands, batched, size, *, axes: operation(operands[0], axes=tuple(axis + 1 for axis in axes)),
         latex=rf"\{name} {{0}}",
@@ -200,7 +200,7 @@ def _extreme(name: str, function: Callable[..., Any]) -> Operation:
     return operation
 
 
-max_, min_ = _extreme("max", np.max), _extreme("min", np.min)
+max_, min_ = _extreme("max", np.max, larger), _extreme("min", np.min, smaller)
 
 
 def lowest(dtype: np.dtype) -> Any:
@@ -273,7 +273,9 @@ def _place(name: str, function: Callable[..., Any]) -> Operation:
     )
 
     def place(x: Any, axis: int | None = None, *, keepdims: bool = False) -> Node:
-        x, axes = reduced(name, x, axis if axis is None else operator.index(axis))
+        x = as_node(x)
+        axis = axis if axis is None or x.ndim == 0 else normalize_axis(name, axis, x.ndim)
+        x, axes = reduced(name, x, axis)
         rows, merged_axis = merged(x, axes)
         return restore(operation(rows, axis=merged_axis), x, axes, keepdims)
 
@@ -324,14 +326,14 @@ def count_nonzero(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Node:
 def _reduce(ufunc: np.ufunc, function: Callable[..., Node]) -> None:
     """Let `ufunc.reduce` reach a reduction. Its axis is the first unless told, not all of them."""
 
-    def reduce(
+    def reduction(
         x: Any, axis: Axis = 0, dtype: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True
     ) -> Node:
         x = as_node(x) if dtype is None else cast(x, dtype)
         result = function(x, axis, keepdims=keepdims, initial=initial, where=where)
         return result if dtype is None else cast(result, dtype)
 
-    reaches((ufunc, "reduce"))(reduce)
+    reaches((ufunc, "reduce"))(reduction)
 
 
 _reduce(np.add, total)

@@ -10,7 +10,7 @@ from chainrule.errors import ArgumentError, AxisError, ShapeError
 from chainrule.graph import Node, as_node, concrete, reaches
 from chainrule.ops.declare import cast
 from chainrule.ops.join import array_of, with_lengths
-from chainrule.ops.shape import integers
+from chainrule.ops.settings import integers
 from chainrule.ops.slices import cut_axis, filled, write_slice
 from chainrule.types import normalize_axis
 
@@ -24,7 +24,9 @@ def _tile(A: Any, reps: Any) -> Node:
     counts = (*(1,) * (rank - len(counts)), *counts)
     shape = (*(1,) * (rank - A.ndim), *A.shape)
     if min(counts, default=0) < 0:
-        raise ArgumentError("tile", expected="counts of 0 or more", got=f"{counts}", remedy="Give how often each axis is repeated.")
+        raise ArgumentError(
+            "tile", expected="counts of 0 or more", got=f"{counts}", remedy="Give how often each axis is repeated."
+        )
     apart = np.reshape(A, tuple(length for n in shape for length in (1, n)))
     repeated = np.broadcast_to(apart, tuple(length for pair in zip(counts, shape, strict=True) for length in pair))
     return np.reshape(repeated, tuple(count * n for count, n in zip(counts, shape, strict=True)))
@@ -37,9 +39,11 @@ def _repeat(a: Any, repeats: Any, axis: Any = None) -> Node:
     counts, n = integers("repeat", repeats), a.shape[axis]
     if min(counts, default=0) < 0 or len(counts) not in (1, n):
         raise ArgumentError(
-            "repeat", expected=f"one count of 0 or more, or {n} of them for axis {axis} of shape {a.shape}", got=f"{counts}",
+            "repeat",
+            expected=f"one count of 0 or more, or {n} of them for axis {axis} of shape {a.shape}",
+            got=f"{counts}",
             remedy="Give one integer, or one for each element of the axis.",
-        )  # fmt: skip
+        )
     if len(counts) == 1:
         apart = np.broadcast_to(np.expand_dims(a, axis + 1), with_lengths(a.shape, axis, n, counts[0]))
         return np.reshape(apart, with_lengths(a.shape, axis, n * counts[0]))
@@ -54,7 +58,12 @@ def _roll(a: Any, shift: Any, axis: Any = None) -> Node:
     shifts = integers("roll", shift)
     axes = tuple(normalize_axis("roll", one, a.ndim) for one in (axis if isinstance(axis, (tuple, list)) else (axis,)))
     if len(shifts) != len(axes) and 1 not in (len(shifts), len(axes)):
-        raise ArgumentError("roll", expected="as many shifts as axes, or one of them", got=f"{shift} and {axis}", remedy="Give each axis its shift.")
+        raise ArgumentError(
+            "roll",
+            expected="as many shifts as axes, or one of them",
+            got=f"{shift} and {axis}",
+            remedy="Give each axis its shift.",
+        )
     count = max(len(shifts), len(axes))
     for places, along in zip(shifts * (count // len(shifts)), axes * (count // len(axes)), strict=True):
         n = a.shape[along]
@@ -65,13 +74,18 @@ def _roll(a: Any, shift: Any, axis: Any = None) -> Node:
 
 
 # ----------------------------------------------------------------------------------------------------------- padding
-# edge, reflect, symmetric and wrap copy elements of the array; which ones, NumPy itself says when it pads their numbers.
+# edge, reflect, symmetric and wrap copy elements of the array; NumPy itself says which, when it pads their numbers.
 _COPYING = ("edge", "reflect", "symmetric", "wrap")
 
 
 def _copied(shape: tuple[int, ...], axis: int, pair: list[int], mode: Any) -> np.ndarray:
     if shape[axis] == 0:
-        raise ShapeError("pad", expected="an element to copy", got=f"none along axis {axis} of shape {shape}", remedy='Pad with mode="constant".')
+        raise ShapeError(
+            "pad",
+            expected="an element to copy",
+            got=f"none along axis {axis} of shape {shape}",
+            remedy='Pad with mode="constant".',
+        )
     return np.pad(np.arange(shape[axis]), pair, mode)
 
 
@@ -84,16 +98,23 @@ def _pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values:
         widths = [[-1]]
     if any(not isinstance(width, int) or width < 0 for pair in widths for width in pair):
         raise ArgumentError(
-            "pad", expected=f"widths of 0 or more: one, a pair, or a pair for each of the {array.ndim} axes", got=f"{pad_width!r}",
+            "pad",
+            expected=f"widths of 0 or more: one, a pair, or a pair for each of the {array.ndim} axes",
+            got=f"{pad_width!r}",
             remedy="Give ((before, after), ...), one pair for each axis.",
-        )  # fmt: skip
+        )
     if mode in _COPYING:
         for axis, pair in enumerate(widths):
             if any(pair):
                 array = np.take(array, _copied(array.shape, axis, pair, mode), axis)
         return array
     if mode != "constant":
-        raise ArgumentError("pad", expected=f"a mode among constant, {', '.join(_COPYING)}", got=f"{mode!r}", remedy="Pad with np.concatenate instead.")
+        raise ArgumentError(
+            "pad",
+            expected=f"a mode among constant, {', '.join(_COPYING)}",
+            got=f"{mode!r}",
+            remedy="Pad with np.concatenate instead.",
+        )
     shape = tuple(before + n + after for n, (before, after) in zip(array.shape, widths, strict=True))
     if isinstance(constant_values, Node):
         frame = np.broadcast_to(cast(constant_values, array.dtype), shape)
@@ -101,7 +122,9 @@ def _pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values:
         frame = filled(constant_values, shape, array.dtype)
     else:
         frame = as_node(np.pad(np.zeros(array.shape, array.dtype), widths, constant_values=constant_values))
-    return write_slice(frame, array, ranges=tuple((before, n, 1) for n, (before, _) in zip(array.shape, widths, strict=True)))
+    return write_slice(
+        frame, array, ranges=tuple((before, n, 1) for n, (before, _) in zip(array.shape, widths, strict=True))
+    )
 
 
 # ----------------------------------------------------------------------------------------- deleting and inserting

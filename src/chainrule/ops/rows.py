@@ -31,7 +31,9 @@ def _fractions(index: np.ndarray) -> Any:
 
 def _check_integers(operation: str, index: ArrayType) -> None:
     if index.dtype != _INT:
-        raise DtypeError(operation, expected="an index of dtype int64", got=f"{index}", remedy="Convert it with astype(np.int64).")
+        raise DtypeError(
+            operation, expected="an index of dtype int64", got=f"{index}", remedy="Convert it with astype(np.int64)."
+        )
 
 
 # ------------------------------------------------------------------------------------------------ gather and scatter
@@ -40,7 +42,9 @@ def _check_integers(operation: str, index: ArrayType) -> None:
 def _infer_gather(x: ArrayType, index: ArrayType) -> ArrayType:
     _check_integers("gather", index)
     if not x.ndim:
-        raise ShapeError("gather", expected="an array with an axis to index", got=f"{x}", remedy="Index it with an empty tuple.")
+        raise ShapeError(
+            "gather", expected="an array with an axis to index", got=f"{x}", remedy="Index it with an empty tuple."
+        )
     return ArrayType(index.shape + x.shape[1:], x.dtype)
 
 
@@ -116,7 +120,12 @@ scatter_add = Operation(
         Sample(np.array(1), F("1/2"), length=2),
     ],
     rejects=lambda: [
-        Sample(np.zeros(2, int), np.zeros(3), length=4, words="a row for each index of int64[2], to be added up to 4 rows; got float64[3]"),
+        Sample(
+            np.zeros(2, int),
+            np.zeros(3),
+            length=4,
+            words="a row for each index of int64[2], to be added up to 4 rows; got float64[3]",
+        ),
         Sample(np.zeros(2), np.zeros(2), length=4, words="got float64[2]"),
     ],
 )
@@ -125,23 +134,19 @@ scatter_add = Operation(
 # ------------------------------------------------------------------------------------------------ bounds of an index
 
 
-def out_of_bounds(index: int, axis: int, shape: tuple[int, ...]) -> AxisError:
-    """The error for an index that an axis does not have."""
-    n = shape[axis]
-    return AxisError(
-        "index",
-        expected=f"an index from {-n} to {n - 1} into axis {axis} of shape {shape}" if n else f"no index into axis {axis} of shape {shape}",
-        got=f"{index}",
-        remedy="Count from 0, or from -1 backwards; np.clip brings an index within bounds.",
-    )
-
-
 def counted_from_front(index: np.ndarray, axis: int, shape: tuple[int, ...]) -> np.ndarray:
     """An index as integers of 0 or more; an error that names one which is out of bounds."""
     n = shape[axis]
     outside = (index < -n) | (index >= n)
     if outside.any():
-        raise out_of_bounds(int(index[outside].ravel()[0]), axis, shape)
+        raise AxisError(
+            "index",
+            expected=f"an index from {-n} to {n - 1} into axis {axis} of shape {shape}"
+            if n
+            else f"no index into axis {axis} of shape {shape}",
+            got=f"{index[outside].ravel()[0]}",
+            remedy="Count from 0, or from -1 backwards; np.clip brings an index within bounds.",
+        )
     index = index.astype(_INT)
     return np.where(index < 0, index + n, index)
 
@@ -149,7 +154,10 @@ def counted_from_front(index: np.ndarray, axis: int, shape: tuple[int, ...]) -> 
 def _infer_check(index: ArrayType, *, axis: int, shape: tuple[int, ...]) -> ArrayType:
     if index.dtype.kind not in "iu":
         raise DtypeError(
-            "index", expected=f"integers or booleans to index axis {axis} of shape {shape}", got=f"{index}", remedy="Convert it with astype(int)."
+            "index",
+            expected=f"integers or booleans to index axis {axis} of shape {shape}",
+            got=f"{index}",
+            remedy="Convert it with astype(int).",
         )
     return ArrayType(index.shape, _INT)
 
@@ -163,7 +171,11 @@ check_index = Operation(
     batch=lambda operands, batched, size, *, axis, shape: check_index(operands[0], axis=axis, shape=shape),
     latex="{0}",
     samples=lambda: [Sample(np.array([[0, -1], [2, -3]]), axis=1, shape=(2, 3))],
-    rejects=lambda: [Sample(np.zeros(2), axis=0, shape=(3,), words="integers or booleans to index axis 0 of shape (3,); got float64[2]")],
+    rejects=lambda: [
+        Sample(
+            np.zeros(2), axis=0, shape=(3,), words="integers or booleans to index axis 0 of shape (3,); got float64[2]"
+        )
+    ],
 )
 
 
@@ -173,7 +185,10 @@ check_index = Operation(
 def _infer_nonzero(mask: ArrayType, *, count: int) -> ArrayType:
     if mask.dtype.kind != "b" or not mask.ndim or not 0 <= count <= mask.shape[-1]:
         raise ArgumentError(
-            "nonzero", expected="a mask with an axis, and at most as many places as it has", got=f"{mask} and {count}", remedy="Compare with 0 first."
+            "nonzero",
+            expected="a mask with an axis, and at most as many places as it has",
+            got=f"{mask} and {count}",
+            remedy="Compare with 0 first.",
         )
     return ArrayType((*mask.shape[:-1], count), _INT)
 
@@ -193,7 +208,10 @@ nonzero = Operation(
     batch=lambda operands, batched, size, *, count: nonzero(operands[0], count=count),
     latex=r"\operatorname{{nonzero}} {0}",
     samples=lambda: [Sample(np.array([[True, False, True], [False, True, True]]), count=2)],
-    rejects=lambda: [Sample(np.array([True, False]), count=3, words="got bool[2] and 3"), Sample(np.zeros(2), count=1, words="float64[2]")],
+    rejects=lambda: [
+        Sample(np.array([True, False]), count=3, words="got bool[2] and 3"),
+        Sample(np.zeros(2), count=1, words="float64[2]"),
+    ],
 )
 
 
@@ -203,7 +221,12 @@ nonzero = Operation(
 def _infer_writer(index: ArrayType, *, length: int) -> ArrayType:
     _check_integers("last_writer", index)
     if not index.ndim or length < 0:
-        raise ShapeError("last_writer", expected="an index with an axis", got=f"{index} into {length} rows", remedy="Reshape the index to (1,).")
+        raise ShapeError(
+            "last_writer",
+            expected="an index with an axis",
+            got=f"{index} into {length} rows",
+            remedy="Reshape the index to (1,).",
+        )
     return ArrayType((*index.shape[:-1], length), _INT)
 
 

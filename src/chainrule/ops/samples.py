@@ -41,6 +41,7 @@ pairs = on(
     (F([1, 2], [3, 4]), F(10, 20)),
     (F([1], [2]), F(3, 4, 5)),
 )
+products = on((F(2, -3, "1/3"), F(5, "1/7", 1)))
 quotients = on((F(7, -7, "5/2"), F(2, 3, "-3/4")), (F([1], [5]), F(2, 3)))
 powers = on((F(2, "1/3", 4), F(3, -2, "1/2")), (F(1, 1, 1), F(2, "-1/2", 0)))
 right_triangles = on((F(3, -5, "8/3"), F(4, 12, 5)))
@@ -55,3 +56,8 @@ choices = on(
     (np.array([True, False, True]), F(1, 2, 3), F(-1, -2, -3)),
     (np.array([[True], [False]]), F(1, 2), F(0)),
 )
+
+
+def orders() -> Iterable[Sample]:
+    """Where a polygamma function is tested: two of its orders."""
+    return [Sample(F(1, 2, "1/4"), order=order) for order in (1, 3)]

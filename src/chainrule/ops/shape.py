@@ -5,15 +5,15 @@ Three operations carry the family: reshape, transpose and broadcast_to. All else
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ArgumentError, AxisError, ShapeError
-from chainrule.graph import Linear, Node, Operation, Sample, as_node, concrete, reaches
+from chainrule.graph import Linear, Node, Operation, Sample, as_node, reaches
 from chainrule.ops.samples import F
+from chainrule.ops.settings import in_given_order, integer, integers
 from chainrule.types import ArrayType, broadcast_shapes, normalize_axes, normalize_axis, size_of
 
 Shape = tuple[int, ...]
@@ -41,7 +41,9 @@ def _infer_transpose(kind: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
     if sorted(axes) != list(range(kind.ndim)):
         raise AxisError(
             "transpose",
-            expected=f"each of the axes 0 to {kind.ndim - 1} once" if kind.ndim else "no axes, since the operand has none",
+            expected=f"each of the axes 0 to {kind.ndim - 1} once"
+            if kind.ndim
+            else "no axes, since the operand has none",
             got=f"{axes} for an array of shape {kind.shape}",
             remedy="Give a permutation of the axes.",
         )
@@ -80,11 +82,15 @@ reshape = Operation(
     latex=r"\operatorname{{reshape}} {0}",
     samples=lambda: [
         Sample(F([1, 2, 3], [4, "1/5", 6]), shape=(3, 2)),
-        Sample(F("1/2"), shape=(1, 1)),
+        Sample(F("1/2").reshape(()), shape=(1, 1)),
         Sample(np.zeros((0, 2)), shape=(3, 0)),
     ],
     rejects=lambda: [
-        Sample(np.zeros((2, 3)), shape=(4, 2), words="a shape of 6 elements, with at most one length left open as -1; got (4, 2)"),
+        Sample(
+            np.zeros((2, 3)),
+            shape=(4, 2),
+            words="a shape of 6 elements, with at most one length left open as -1; got (4, 2)",
+        ),
         Sample(np.zeros((2, 3)), shape=(-2, -3), words="got (-2, -3) for an array of shape (2, 3)"),
     ],
 )
@@ -118,7 +124,7 @@ broadcast = Operation(
     samples=lambda: [
         Sample(F(1, 2, 3), shape=(2, 3)),
         Sample(F([1], [2]), shape=(3, 2, 4)),
-        Sample(F("1/2"), shape=(2,)),
+        Sample(F("1/2").reshape(()), shape=(2,)),
         Sample(F([1, 2]), shape=(0, 2)),
     ],
     rejects=lambda: [
@@ -135,35 +141,6 @@ def unbroadcast(x: Node, shape: Shape) -> Node:
     lead = x.ndim - len(shape)
     axes = (*range(lead), *(lead + axis for axis, n in enumerate(shape) if n == 1 and x.shape[lead + axis] != 1))
     return np.reshape(np.sum(x, axis=axes), shape)
-
-
-# ---------------------------------------------------------------------------------------------------------- settings
-
-
-def integer(operation: str, value: Any) -> int:
-    """A setting as a Python integer. The number behind a traced one is asked for, and the trace guards it."""
-    if isinstance(value, Node) and value.dtype.kind in "iu" and value.shape == ():
-        return int(concrete(value, "a Python integer, which is the same for every example"))
-    try:
-        return operator.index(value)
-    except TypeError:
-        got = f"{value.type}" if isinstance(value, Node) else f"{value!r}"
-        raise ArgumentError(operation, expected="an integer", got=got, remedy="Convert it with int(...).") from None
-
-
-def integers(operation: str, value: Any) -> tuple[int, ...]:
-    """A setting that is one integer or several, as a tuple."""
-    if isinstance(value, Node) and value.ndim == 1:
-        value = list(value)
-    several = isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim == 1)
-    return tuple(integer(operation, one) for one in (value if several else (value,)))
-
-
-def in_given_order(operation: str, axes: Any, rank: int) -> tuple[int, ...]:
-    """Axes counted from the front, in the order given, each once."""
-    normal = tuple(normalize_axis(operation, axis, rank) for axis in (axes if isinstance(axes, (tuple, list)) else (axes,)))
-    normalize_axes(operation, normal, rank)  # refuses an axis given twice
-    return normal
 
 
 # -------------------------------------------------------------------------------------------------- reshape and ravel
@@ -192,7 +169,9 @@ def _complete(old: Shape, new: Shape) -> Shape:
 def _column_major(operation: str, order: str) -> bool:
     """Whether `order` counts the first axis fastest; in a graph, which has no memory layout, "A" and "K" are "C"."""
     if order not in ("C", "F", "A", "K"):
-        raise ArgumentError(operation, expected='the order "C" or "F"', got=f"{order!r}", remedy='Leave it out for "C", rows first.')
+        raise ArgumentError(
+            operation, expected='the order "C" or "F"', got=f"{order!r}", remedy='Leave it out for "C", rows first.'
+        )
     return order == "F"
 
 
@@ -234,7 +213,10 @@ def _moveaxis(x: Any, source: Any, destination: Any) -> Node:
     sources, targets = (in_given_order("moveaxis", axes, x.ndim) for axes in (source, destination))
     if len(sources) != len(targets):
         raise ArgumentError(
-            "moveaxis", expected="as many destinations as sources", got=f"{source} and {destination}", remedy="Give each axis its place."
+            "moveaxis",
+            expected="as many destinations as sources",
+            got=f"{source} and {destination}",
+            remedy="Give each axis its place.",
         )
     axes = [axis for axis in range(x.ndim) if axis not in sources]
     for target, axis in sorted(zip(targets, sources, strict=True)):
@@ -318,11 +300,14 @@ def _broadcast_arrays(*arrays: Any) -> tuple[Node, ...]:
 @reaches(np.meshgrid)
 def _meshgrid(*arrays: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Node, ...]:
     if indexing not in ("xy", "ij"):
-        raise ArgumentError("meshgrid", expected='indexing "xy" or "ij"', got=f"{indexing!r}", remedy='Leave it out for "xy".')
+        raise ArgumentError(
+            "meshgrid", expected='indexing "xy" or "ij"', got=f"{indexing!r}", remedy='Leave it out for "xy".'
+        )
     rank = len(arrays)
     places = [1, 0, *range(2, rank)] if indexing == "xy" and rank > 1 else list(range(rank))
     grids = tuple(
-        np.reshape(as_node(array), (*(1,) * place, -1, *(1,) * (rank - 1 - place))) for array, place in zip(arrays, places, strict=True)
+        np.reshape(as_node(array), (*(1,) * place, -1, *(1,) * (rank - 1 - place)))
+        for array, place in zip(arrays, places, strict=True)
     )
     return grids if sparse else np.broadcast_arrays(*grids)
 

@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.errors import AxisError, ShapeError
 from chainrule.graph import Linear, Node, Operation, Sample, as_node, constant, reaches
 from chainrule.ops.samples import F
-from chainrule.ops.shape import in_given_order, integer
+from chainrule.ops.settings import in_given_order, integer
 from chainrule.types import ArrayType, normalize_axes
 
 Range = tuple[int, int, int]
@@ -47,7 +47,12 @@ def _python(ranges: Ranges) -> tuple[slice, ...]:
 def _check_ranges(operation: str, shape: tuple[int, ...], ranges: Ranges) -> tuple[int, ...]:
     """The shape of the slice; an error where a range leaves its axis."""
     if len(ranges) != len(shape):
-        raise ShapeError(operation, expected=f"a range for each axis of {shape}", got=f"{ranges}", remedy="Give whole(n) for a whole axis.")
+        raise ShapeError(
+            operation,
+            expected=f"a range for each axis of {shape}",
+            got=f"{ranges}",
+            remedy="Give whole(n) for a whole axis.",
+        )
     for axis, (n, (start, length, step)) in enumerate(zip(shape, ranges, strict=True)):
         last = start + (length - 1) * step
         if length < 0 or (length and not (0 <= start < n and 0 <= last < n)) or (length > 1 and step == 0):
@@ -74,7 +79,7 @@ def _infer_write(x: ArrayType, values: ArrayType, *, ranges: Ranges) -> ArrayTyp
 
 def _written(x: Any, values: Any, *, ranges: Ranges) -> Any:
     result = np.array(x)
-    result[_python(ranges)] = values
+    result[(..., *_python(ranges))] = values  # the dots make a view, also of an array without axes
     return result
 
 
@@ -83,7 +88,9 @@ def _adjoint_of_write(g: Node, k: int, x: Node, values: Node, *, ranges: Ranges)
 
 
 def _batch_write(operands: Any, batched: Any, size: int, *, ranges: Ranges) -> Node:
-    x, values = (node if has else np.broadcast_to(node, (size, *node.shape)) for node, has in zip(operands, batched, strict=True))
+    x, values = (
+        node if has else np.broadcast_to(node, (size, *node.shape)) for node, has in zip(operands, batched, strict=True)
+    )
     return write_slice(x, values, ranges=(whole(size), *ranges))
 
 
@@ -100,7 +107,11 @@ slice_ = Operation(
         Sample(F([1, 2, 3], [4, 5, 6]), ranges=((1, 1, 1), (0, 0, 1))),
     ],
     rejects=lambda: [
-        Sample(np.zeros((2, 3)), ranges=((0, 2, 1), (0, 3, 2)), words="places from 0 to 2 along axis 1 of shape (2, 3); got 3 of them"),
+        Sample(
+            np.zeros((2, 3)),
+            ranges=((0, 2, 1), (0, 3, 2)),
+            words="places from 0 to 2 along axis 1 of shape (2, 3); got 3 of them",
+        ),
         Sample(np.zeros(3), ranges=(), words="a range for each axis"),
     ],
 )
@@ -115,7 +126,7 @@ write_slice = Operation(
     latex=r"\operatorname{{write}}({0}, {1})",
     samples=lambda: [
         Sample(F([1, 2, 3], [4, "1/5", 6]), F([7, "-1/2"]), ranges=((1, 1, 1), (2, 2, -2))),
-        Sample(F(1), F("1/3"), ranges=()),
+        Sample(F(1).reshape(()), F("1/3").reshape(()), ranges=()),
     ],
     rejects=lambda: [
         Sample(np.zeros(3), np.zeros(3), ranges=((0, 2, 1),), words="values of type float64[2]; got float64[3]"),
@@ -191,7 +202,9 @@ def _diagonal(x: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Node:
     length = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
     start = (max(offset, 0) - min(offset, 0) * columns) if length else 0
     # Counted row by row, the elements of a diagonal are columns + 1 apart.
-    return cut_axis(np.reshape(x, (*x.shape[:-2], rows * columns)), x.ndim - 2, start, length, columns + 1 if length > 1 else 1)
+    return cut_axis(
+        np.reshape(x, (*x.shape[:-2], rows * columns)), x.ndim - 2, start, length, columns + 1 if length > 1 else 1
+    )
 
 
 @reaches(np.diag)
@@ -203,7 +216,12 @@ def _diag(v: Any, k: Any = 0) -> Node:
         start = (max(k, 0) - min(k, 0) * n) if v.size else 0
         return np.reshape(place(v, (n * n,), ((start, v.size, n + 1 if v.size > 1 else 1),)), (n, n))
     if v.ndim != 2:
-        raise ShapeError("diag", expected="an array of one or two axes", got=f"shape {v.shape}", remedy="Use np.diagonal, which takes axis1 and axis2.")
+        raise ShapeError(
+            "diag",
+            expected="an array of one or two axes",
+            got=f"shape {v.shape}",
+            remedy="Use np.diagonal, which takes axis1 and axis2.",
+        )
     return np.diagonal(v, k)
 
 
@@ -225,8 +243,15 @@ def _triu(m: Any, k: Any = 0) -> Node:
 def _where_triangle(operation: str, m: Any, k: Any, *, lower: bool) -> Node:
     m = as_node(m)
     if m.ndim == 0:
-        raise ShapeError(operation, expected="an array of at least one axis", got="shape ()", remedy="Give a matrix, or a stack of them.")
-    triangle = np.tri(*m.shape[-2:], k=integer(operation, k) - (not lower), dtype=bool)  # of a vector: of as many rows as columns
+        raise ShapeError(
+            operation,
+            expected="an array of at least one axis",
+            got="shape ()",
+            remedy="Give a matrix, or a stack of them.",
+        )
+    triangle = np.tri(
+        *m.shape[-2:], k=integer(operation, k) - (not lower), dtype=bool
+    )  # of a vector: of as many rows as columns
     return np.where(triangle if lower else ~triangle, m, constant(0, m.dtype))
 
 
@@ -243,5 +268,10 @@ def _triu_indices_from(m: Any, k: int = 0) -> tuple[np.ndarray, ...]:
 def _with_two_axes(operation: str, x: Any) -> Node:
     x = as_node(x)
     if x.ndim < 2:
-        raise ShapeError(operation, expected="an array of at least two axes", got=f"shape {x.shape}", remedy="Use np.diag to make a matrix of a vector.")
+        raise ShapeError(
+            operation,
+            expected="an array of at least two axes",
+            got=f"shape {x.shape}",
+            remedy="Use np.diag to make a matrix of a vector.",
+        )
     return x

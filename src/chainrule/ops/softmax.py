@@ -13,15 +13,15 @@ import numpy as np
 
 from chainrule.graph import Node, as_node, reaches
 from chainrule.ops.declare import cast
-from chainrule.ops.elementwise import contribute
+from chainrule.ops.elementwise import contribute, stop_gradient
 from chainrule.ops.reduce import Axis, reduced, restore
 from chainrule.ops.statistics import averaging
 from chainrule.types import broadcast_shapes
 
 
 def finite_peak(x: Node, axes: tuple[int, ...]) -> Node:
-    """The maximum, with its axes kept; 0 where that is not finite, or where there is nothing."""
-    peak = np.max(x, axis=axes, keepdims=True, initial=None if x.size else -np.inf)
+    """The maximum, with its axes kept; 0 where that is not finite, or where there is nothing. It cancels: no slope."""
+    peak = stop_gradient(np.max(x, axis=axes, keepdims=True, initial=None if x.size else -np.inf))
     return np.where(np.isfinite(peak), peak, 0)
 
 
@@ -53,7 +53,7 @@ def _logaddexp_reduce(x: Any, axis: Axis = 0, dtype: Any = None, *, keepdims: bo
 def softmax(x: Any, axis: Axis = None) -> Node:
     """`scipy.special.softmax`: exp(x) over its sum."""
     x = averaging(as_node(x))
-    powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    powers = np.exp(x - stop_gradient(np.max(x, axis=axis, keepdims=True)))
     return powers / np.sum(powers, axis=axis, keepdims=True)
 
 

@@ -49,7 +49,7 @@ def variance(
         got = f"ddof={ddof} and correction={correction}"
         raise ArgumentError("var", expected="ddof or correction", got=got, remedy="They mean the same: give one.")
     x = averaging(x, dtype)
-    centre = np.mean(x, axis=axes, keepdims=True, where=where) if mean is None else mean
+    centre = np.mean(x, axis=axes, dtype=dtype, keepdims=True, where=where) if mean is None else mean
     squares = np.sum(np.square(x - centre), axis=axes, keepdims=keepdims, where=where)
     freedom = count("var", x, axes, where, keepdims) - (ddof if correction is None else correction)
     freedom = np.maximum(freedom, 0) if isinstance(freedom, Node) else max(freedom, 0)

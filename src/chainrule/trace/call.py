@@ -10,8 +10,8 @@ import numpy as np
 
 from chainrule.evaluate import evaluate
 from chainrule.graph import Graph, Node, concrete_value
-from chainrule.pytree import flatten, unflatten
-from chainrule.trace.traced import Traced, unwrap, wrap
+from chainrule.pytree import flatten, tree_map, unflatten
+from chainrule.trace.traced import Traced, unwrap
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -29,17 +29,19 @@ def apply_function(function: Callable[..., Any], *arguments: Any, **options: Any
     """
     members: list[Traced] = []
     given, settings = unwrap((arguments, options), members)
-    if not members and _holds_node((given, settings)):
+    if not members and any(isinstance(leaf, Node) for leaf in flatten((given, settings))[0]):
         return function(*given, **settings)
     for member in members:
         member.trace.check_open()
     trace = max((member.trace for member in members), key=lambda trace: trace.serial, default=None)
-    token = concrete_value.set(trace.decide if trace else _value)
+    token = concrete_value.set(trace.decide if trace else lambda node, _: np.asarray(_evaluated(node)))
     try:
         result = function(*given, **settings)
     finally:
         concrete_value.reset(token)
-    return wrap(result, trace) if trace else _evaluated(result)
+    if trace is None:
+        return _evaluated(result)
+    return tree_map(lambda leaf: Traced(leaf, trace) if isinstance(leaf, Node) else leaf, result)
 
 
 def traceable(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -60,17 +62,9 @@ def traceable(function: Callable[Parameters, Result]) -> Callable[Parameters, Re
     return call
 
 
-def _holds_node(tree: Any) -> bool:
-    return any(isinstance(leaf, Node) for leaf in flatten(tree)[0])
-
-
-def _value(node: Node, _: str) -> np.ndarray:
-    return evaluate(Graph([], [node]))[0]
-
-
 def _evaluated(result: Any) -> Any:
+    """The nodes in a result as arrays; those without axes as scalars, as NumPy gives them."""
     leaves, structure = flatten(result)
-    places = [k for k, leaf in enumerate(leaves) if isinstance(leaf, Node)]
-    for k, value in zip(places, evaluate(Graph([], [leaves[k] for k in places])), strict=True):
-        leaves[k] = value.copy()[()]  # a copy, since a constant's value is read-only; a number without axes as a scalar
-    return unflatten(structure, leaves)
+    values = iter(evaluate(Graph([], [leaf for leaf in leaves if isinstance(leaf, Node)])))
+    own = [next(values).copy()[()] if isinstance(leaf, Node) else leaf for leaf in leaves]  # constants are read-only
+    return unflatten(structure, own)

@@ -61,11 +61,11 @@ def trace_function(
             given.append(leaf)
             continue
         outer = leaf if isinstance(leaf, Traced) else None
-        kind = types[len(inputs)] if types else outer.node.type if outer else ArrayType.of(leaf, name)
-        value = None if outer or not concrete else leaf
+        kind = types[len(inputs)] if types else outer.node.type if outer is not None else ArrayType.of(leaf, name)
+        value = None if outer is not None or not concrete else leaf
         node = trace.input(kind, name, value, outer if concrete else None)
         inputs.append(node)
-        weak = outer.weak if outer else type(leaf) in (bool, int, float)
+        weak = outer.weak if outer is not None else type(leaf) in (bool, int, float)
         given.append(Traced(node, trace, weak=weak, writable=False))
     args, kwargs = unflatten(structure, given)
     try:
