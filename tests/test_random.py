@@ -48,6 +48,12 @@ def test_split_and_fold_in_give_streams_of_their_own():
     assert np.abs(correlations).max() < 6 / math.sqrt(2000)
 
 
+def test_what_one_key_leads_to_is_all_distinct():
+    parts = [random.bits(KEY, 64), random.split(KEY, 32).ravel(), *(random.fold_in(KEY, k) for k in range(32))]
+    words = np.concatenate(parts).tolist()
+    assert len(set(words)) == len(words)
+
+
 def test_split_gives_the_same_keys_however_many():
     assert np.array_equal(random.split(KEY, 7)[:2], random.split(KEY))
     assert random.split(KEY, 0).shape == (0, 2)
@@ -117,15 +123,6 @@ def test_normal(dtype):
     assert abs(np.corrcoef(sample[: MANY // 2], sample[MANY // 2 :])[0, 1]) < 0.03  # the two of a pair
 
 
-@pytest.mark.parametrize("word", [0, 2**64 - 1])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_normal_is_finite_where_the_bits_are_extreme(monkeypatch, word, dtype):
-    monkeypatch.setattr(random, "_bits", lambda key, shape: constant(np.full(shape, word, np.uint64)))
-    sample = random.normal(KEY, 2, dtype)
-    assert np.isfinite(sample).all()
-    assert np.abs(sample).max() < 8.6
-
-
 def test_normal_of_an_odd_number_is_part_of_the_next_even():
     assert random.normal(KEY, 7).tolist() == random.normal(KEY, 8)[:7].tolist()
 
@@ -193,6 +190,19 @@ def test_categorical():
     assert not np.any(sample[:, 1] == 1)
     assert np.array_equal(random.categorical(KEY, logits.T, axis=0), random.categorical(KEY, logits))
     assert random.categorical(KEY, np.array([0, 0], np.int8), shape=3).shape == (3,)
+
+
+@pytest.mark.parametrize("word", [0, 2**64 - 1])
+def test_the_extreme_words(monkeypatch, word):
+    monkeypatch.setattr(random, "_bits", lambda key, shape: constant(np.full(shape, word, np.uint64)))
+    for dtype in (np.float32, np.float64):
+        sample = random.normal(KEY, 2, dtype)
+        assert np.isfinite(sample).all()
+        assert np.abs(sample).max() < 8.6
+        assert 0 <= random.uniform(KEY, 1, dtype)[0] < 1
+    assert random.bernoulli(KEY, np.array([0.0, 1.0])).tolist() == [False, True]
+    assert random.categorical(KEY, np.array([0.0, 1.0, 0.0])) == 1
+    assert random.integers(KEY, -3, 4) == (-3 if word == 0 else 3)
 
 
 # -------------------------------------------------------------------------------------------------- transformations

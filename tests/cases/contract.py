@@ -58,6 +58,8 @@ CASES = [
     Case("numpy.trace", np.trace, (_array(3, 3),)),
     Case("numpy.trace", lambda x: np.trace(x, 1, axis1=-1, axis2=0), (_array(3, 2, 4),), "offset-and-axes"),
     Case("numpy.linalg.trace", lambda x: np.linalg.trace(x, offset=-1), (_array(2, 3, 3),)),
+    Case("numpy.linalg.diagonal", lambda x: np.linalg.diagonal(x, offset=1), (_array(2, 3, 3),)),
+    Case("numpy.linalg.matrix_transpose", np.linalg.matrix_transpose, (_array(2, 3, 2),)),
     Case("numpy.cross", np.cross, (_array(2, 3), _array(3))),
     Case("numpy.cross", lambda x, y: np.cross(x, y, axis=0), (_array(3, 2), _array(3, 2)), "axis"),
     Case("numpy.cross", lambda x, y: np.cross(x, y, axisa=0, axisc=0), (_array(3, 2), _array(2, 3)), "axes"),

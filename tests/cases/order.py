@@ -21,7 +21,9 @@ CASES = [
     Case("numpy.sort", lambda x: np.sort(x, axis=1), (np.zeros((2, 0)),), "empty"),
     Case("numpy.argsort", lambda x: np.argsort(x), (X,), "", False),
     Case("numpy.argsort", lambda x: np.argsort(x, axis=0), (INTEGERS,), "axis", False),
-    Case("numpy.argsort", lambda x: np.argsort(x, axis=None, kind="stable"), (np.array([[2, 1], [1, 2]]),), "ties", False),
+    Case(
+        "numpy.argsort", lambda x: np.argsort(x, axis=None, kind="stable"), (np.array([[2, 1], [1, 2]]),), "ties", False
+    ),
     Case("numpy.argsort", lambda x: np.argsort(x), (NUMBER,), "number", False),
     Case("numpy.argsort", lambda x: x.argsort(axis=0), (X,), "method", False),
     Case("numpy.partition", lambda x: np.partition(x, 2)[:, 2], (X,)),
@@ -35,7 +37,9 @@ CASES = [
     Case("numpy.median", lambda x: np.median(x, axis=1), (INTEGERS,), "int8", False),
     Case("numpy.quantile", lambda x: np.quantile(x, 0.3), (X,)),
     Case("numpy.quantile", lambda x: np.quantile(x, [0.1, 0.45, 1.0], axis=0), (X,), "axis"),
-    Case("numpy.quantile", lambda x: np.quantile(x, np.array([[0.25], [0.6]]), axis=(0, 2), keepdims=True), (T,), "axes"),
+    Case(
+        "numpy.quantile", lambda x: np.quantile(x, np.array([[0.25], [0.6]]), axis=(0, 2), keepdims=True), (T,), "axes"
+    ),
     Case("numpy.quantile", lambda x: np.quantile(x, 0.75), (NUMBER,), "number"),
     Case("numpy.quantile", lambda x, q: np.quantile(x, q, axis=1), (X, np.array([0.3, 0.8])), "traced q"),
     Case("numpy.quantile", lambda x: np.quantile(x, 1, axis=1), (X,), "integer q"),

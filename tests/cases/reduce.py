@@ -167,8 +167,15 @@ CASES = [
     Case("numpy.std", lambda x: np.std(x, axis=0, ddof=1, keepdims=True), (X,), "ddof"),
     Case("numpy.average", lambda x: np.average(x, axis=1), (X,)),
     Case("numpy.average", lambda x, w: np.average(x, weights=w), (X, np.abs(X)), "weights"),
-    Case("numpy.average", lambda x, w: np.average(x, axis=1, weights=w), (X, np.array([1.5, 2.5, 3.5])), "row of weights"),
-    Case("numpy.average", lambda x, w: np.average(x, axis=(2, 0), weights=w), (T, np.array([[1.5, 2.5], [3.5, 4.5]])), "axes"),
+    Case(
+        "numpy.average", lambda x, w: np.average(x, axis=1, weights=w), (X, np.array([1.5, 2.5, 3.5])), "row of weights"
+    ),
+    Case(
+        "numpy.average",
+        lambda x, w: np.average(x, axis=(2, 0), weights=w),
+        (T, np.array([[1.5, 2.5], [3.5, 4.5]])),
+        "axes",
+    ),
     Case("numpy.average", lambda x, w: np.average(x, 0, w, True, keepdims=True), (X, np.abs(X)), "returned"),
     Case("numpy.average", lambda x: np.average(x, axis=1, returned=True), (X,), "returned, no weights"),
     # ----------------------------------------------------------------------------------------------- passing over NaN
@@ -198,10 +205,14 @@ CASES = [
     Case("numpy.linalg.norm", lambda x: np.linalg.norm(x, 0, axis=1), (ZEROS,), "count", False),
     Case("numpy.linalg.norm", lambda x: np.linalg.norm(x, axis=-1, keepdims=True), (T,), "axis"),
     Case("numpy.linalg.norm", lambda x: np.linalg.norm(x, 1, axis=(2, 0)), (T,), "axes"),
-    Case("numpy.linalg.norm", lambda x: np.linalg.norm(x, -np.inf, axis=(0, -1), keepdims=True), (T,), "axes, keepdims"),
+    Case(
+        "numpy.linalg.norm", lambda x: np.linalg.norm(x, -np.inf, axis=(0, -1), keepdims=True), (T,), "axes, keepdims"
+    ),
     Case("numpy.linalg.norm", lambda x: np.linalg.norm(x, np.inf), (np.zeros(0),), "empty"),
     Case("numpy.linalg.vector_norm", lambda x: np.linalg.vector_norm(x), (T,)),
-    Case("numpy.linalg.vector_norm", lambda x: np.linalg.vector_norm(x, axis=(0, 2), ord=3, keepdims=True), (T,), "axes"),
+    Case(
+        "numpy.linalg.vector_norm", lambda x: np.linalg.vector_norm(x, axis=(0, 2), ord=3, keepdims=True), (T,), "axes"
+    ),
     Case("numpy.linalg.matrix_norm", lambda x: np.linalg.matrix_norm(x), (T,)),
     Case("numpy.linalg.matrix_norm", lambda x: np.linalg.matrix_norm(x, ord=1, keepdims=True), (T,), "ord"),
     # -------------------------------------------------------------------------------------------------------- methods

@@ -29,11 +29,11 @@ def counted(*shape, dtype=np.float64):
     return np.arange(1, 1 + np.prod(shape, dtype=int), dtype=dtype).reshape(shape)
 
 
-INDICES = [
-    "ij,jk->ik", "ij,jk->ki", "ji,jk->ik", "ij,kj->ik", "bij,bjk->bik", "bij,bjk->ibk", "bij,bkj->kbi", "bij,jk->bik", "ij,bjk->bik",
-    "bij,bik->jk", "bi,bi->b", "bi,bi->", "i,i->", "ij,ji->", "i,j->ij", "i,j->ji", "bi,bj->bji", "bi,b->ib", "ab,ab->ba", ",->", ",i->i",
-    "abi,bia->", "cabi,bjia->cj", "ijb,bj->bi", "abij,jabk->kbai",
-]  # fmt: skip
+INDICES = """
+    ij,jk->ik ij,jk->ki ji,jk->ik ij,kj->ik bij,bjk->bik bij,bjk->ibk bij,bkj->kbi bij,jk->bik ij,bjk->bik
+    bij,bik->jk bi,bi->b bi,bi-> i,i-> ij,ji-> i,j->ij i,j->ji bi,bj->bji bi,b->ib ab,ab->ba ,-> ,i->i
+    abi,bia-> cabi,bjia->cj ijb,bj->bi abij,jabk->kbai
+""".split()
 
 
 @pytest.mark.parametrize("indices", INDICES)
@@ -101,26 +101,54 @@ def test_labels():
 
 
 SAY = [
-    (lambda: node(2, 3) @ node(4, 3), ShapeError, "matmul: expected axis -1 of operand 0 as long as axis -2 of operand 1; got 3 and 4, shapes (2, 3) and (4, 3)"),
+    (
+        lambda: node(2, 3) @ node(4, 3),
+        ShapeError,
+        "matmul: expected axis -1 of operand 0 as long as axis -2 of operand 1; got 3 and 4, shapes (2, 3) and (4, 3)",
+    ),
     (lambda: node(3) @ node(4), ShapeError, "axis -1 of operand 0 as long as axis -1 of operand 1; got 3 and 4"),
-    (lambda: node(2, 2, 3) @ node(3, 3, 2), ShapeError, "axis -3 of operand 0 as long as axis -3 of operand 1, or 1; got 2 and 3"),
+    (
+        lambda: node(2, 2, 3) @ node(3, 3, 2),
+        ShapeError,
+        "axis -3 of operand 0 as long as axis -3 of operand 1, or 1; got 2 and 3",
+    ),
     (lambda: node(2, 3) @ node(), ShapeError, "matmul: expected at least 1 axes in operand 1; got shape ()"),
     (lambda: np.matmul(node(2, 2), node(2, 2), casting="unsafe"), UnsupportedError, "casting"),
-    (lambda: np.dot(node(2, 3), node(2, 3)), ShapeError, "dot: expected axis -1 of operand 0 as long as axis -2 of operand 1; got 3 and 2"),
+    (
+        lambda: np.dot(node(2, 3), node(2, 3)),
+        ShapeError,
+        "dot: expected axis -1 of operand 0 as long as axis -2 of operand 1; got 3 and 2",
+    ),
     (lambda: np.inner(node(2), node(3)), ShapeError, "inner: expected axis -1"),
     (lambda: np.vdot(node(2), node(3)), ShapeError, "vdot: expected axis 0"),
     (lambda: np.vecdot(node(2), node(3)), ShapeError, "vecdot: expected axis -1"),
-    (lambda: np.linalg.outer(node(2, 2), node(3)), ShapeError, "outer: expected two operands of one axis; got shapes (2, 2) and (3,)"),
-    (lambda: np.tensordot(node(2, 3), node(2, 3)[:, :1], 2), ShapeError, "tensordot: expected axis 1 of operand 0 as long as axis 1"),
+    (
+        lambda: np.linalg.outer(node(2, 2), node(3)),
+        ShapeError,
+        "outer: expected two operands of one axis; got shapes (2, 2) and (3,)",
+    ),
+    (
+        lambda: np.tensordot(node(2, 3), node(2, 3)[:, :1], 2),
+        ShapeError,
+        "tensordot: expected axis 1 of operand 0 as long as axis 1",
+    ),
     (lambda: np.tensordot(node(2), node(2), 2), AxisError, "a number of axes from 0 to 1; got 2"),
     (lambda: np.tensordot(node(2), node(2), -1), AxisError, "got -1"),
-    (lambda: np.tensordot(node(2, 2), node(2, 2), ([0, 1], [0])), ArgumentError, "as many axes of the one operand as of the other; got ([0, 1], [0])"),
+    (
+        lambda: np.tensordot(node(2, 2), node(2, 2), ([0, 1], [0])),
+        ArgumentError,
+        "as many axes of the one operand as of the other; got ([0, 1], [0])",
+    ),
     (lambda: np.tensordot(node(2, 2), node(2, 2), ([0, 0], [0, 1])), AxisError, "each axis once"),
     (lambda: np.tensordot(node(2, 2), node(2, 2), ([5], [0])), AxisError, "an axis from -2 to 1; got 5"),
     (lambda: np.cross(node(2), node(2)), ShapeError, "cross: expected vectors of length 3; got 2 and 2"),
     (lambda: np.linalg.multi_dot([node(2, 2)]), ShapeError, "multi_dot: expected two or more matrices"),
     (lambda: np.linalg.multi_dot([node(2, 2), node(2), node(2, 2)]), ShapeError, "shapes (2, 2), (2,), (2, 2)"),
-    (lambda: np.einsum(node(2, 2), [0, 1]), UnsupportedError, "einsum: expected subscripts as a text such as 'ij,jk->ik'; got Input"),
+    (
+        lambda: np.einsum(node(2, 2), [0, 1]),
+        UnsupportedError,
+        "einsum: expected subscripts as a text such as 'ij,jk->ik'; got Input",
+    ),
     (lambda: np.einsum("i", node(2), node(2)), ArgumentError, "a term for each of 2 operands; got 1 terms in 'i'"),
     (lambda: np.einsum("i$", node(2)), ArgumentError, "letters, and '...' at most once in a term; got 'i$'"),
     (lambda: np.einsum("i..j", node(2, 2)), ArgumentError, "got 'i..j'"),
@@ -128,14 +156,26 @@ SAY = [
     (lambda: np.einsum("ij", node(2)), ArgumentError, "as many labels as operand 0 has axes; got 'ij' for shape (2,)"),
     (lambda: np.einsum("i", node(2, 2)), ArgumentError, "got 'i' for shape (2, 2)"),
     (lambda: np.einsum("...i->i", node(2, 2)), ArgumentError, "'...' in the result, as the operands have it; got 'i'"),
-    (lambda: np.einsum("ij->k", node(2, 2)), ArgumentError, "each label once in the result, and in an operand too; got 'k'"),
+    (
+        lambda: np.einsum("ij->k", node(2, 2)),
+        ArgumentError,
+        "each label once in the result, and in an operand too; got 'k'",
+    ),
     (lambda: np.einsum("ij->ii", node(2, 2)), ArgumentError, "got 'i' in 'ij->ii'"),
-    (lambda: np.einsum("ij,jk", node(2, 3), node(2, 3)), ShapeError, "equal lengths for equal labels of 'ij,jk'; got 3 in operand 0 and 2 in operand 1 for 'j'"),
+    (
+        lambda: np.einsum("ij,jk", node(2, 3), node(2, 3)),
+        ShapeError,
+        "equal lengths for equal labels of 'ij,jk'; got 3 in operand 0 and 2 in operand 1 for 'j'",
+    ),
     (lambda: np.einsum("ii", node(1, 3)), ShapeError, "got 1 in operand 0 and 3 in operand 0 for 'i'"),
-    (lambda: np.einsum("i,i,i", node(1), node(2), node(3)), ShapeError, "got 2 in operand 1 and 3 in operand 2 for 'i'"),
+    (
+        lambda: np.einsum("i,i,i", node(1), node(2), node(3)),
+        ShapeError,
+        "got 2 in operand 1 and 3 in operand 2 for 'i'",
+    ),
     (lambda: np.einsum("...,...", node(2), node(3)), ShapeError, "got 2 in operand 0 and 3 in operand 1"),
     (lambda: contract(node(2), node(2, dtype=np.float32), indices="i,i->"), DtypeError, "float64 and float32"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("call", "error", "words"), SAY, ids=range(len(SAY)))

@@ -169,7 +169,7 @@ def test_an_indefinite_matrix_raises_as_in_numpy():
         run(np.linalg.cholesky, np.diag([1.0, -1]))
     with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
         exactly(np.linalg.cholesky, np.diag([1, -1]))
-    with pytest.raises(InexactError, match="2. root of 2"):
+    with pytest.raises(InexactError, match=r"2\. root of 2"):
         exactly(np.linalg.cholesky, [[2]])
 
 
@@ -228,18 +228,44 @@ def test_rank():
 
 
 SAY = [
-    (lambda: np.linalg.solve(node(2, 3), node(2)), ShapeError, "solve: expected square matrices in the last two axes; got shape (2, 3)"),
-    (lambda: np.linalg.solve(node(2, 2), node()), ShapeError, "solve: expected matrices in the last two axes; got shape ()"),
-    (lambda: np.linalg.solve(node(2, 2), node(3, 1)), ShapeError, "a row of the right side for each row of the matrix; got shapes (2, 2) and (3, 1)"),
+    (
+        lambda: np.linalg.solve(node(2, 3), node(2)),
+        ShapeError,
+        "solve: expected square matrices in the last two axes; got shape (2, 3)",
+    ),
+    (
+        lambda: np.linalg.solve(node(2, 2), node()),
+        ShapeError,
+        "solve: expected matrices in the last two axes; got shape ()",
+    ),
+    (
+        lambda: np.linalg.solve(node(2, 2), node(3, 1)),
+        ShapeError,
+        "a row of the right side for each row of the matrix; got shapes (2, 2) and (3, 1)",
+    ),
     (lambda: np.linalg.solve(node(2, 2, 2), node(3, 2, 1)), ShapeError, "solve: expected shapes that broadcast"),
     (lambda: np.linalg.inv(node(3)), ShapeError, "inv: expected square matrices"),
     (lambda: np.linalg.tensorsolve(node(2, 3, 5), node(2, 3)), ShapeError, "tensorsolve: expected axes of the matrix"),
-    (lambda: np.linalg.tensorinv(node(4, 3), 1), ShapeError, "tensorinv: expected as many elements in the first 1 axes as in the others"),
+    (
+        lambda: np.linalg.tensorinv(node(4, 3), 1),
+        ShapeError,
+        "tensorinv: expected as many elements in the first 1 axes as in the others",
+    ),
     (lambda: np.linalg.tensorinv(node(2, 2), 0), ShapeError, "first 0 axes"),
     (lambda: np.linalg.matrix_power(node(2, 3), 2), ShapeError, "matrix_power: expected square matrices"),
     (lambda: np.linalg.matrix_power(node(2, 2), 0.5), ArgumentError, "an integer exponent; got 0.5"),
+    (lambda: np.linalg.pinv(node(2, 2), [1e-3]), ArgumentError, "pinv: expected one number as tolerance; got [0.001]"),
+    (
+        lambda: np.linalg.lstsq(node(2, 2), node(2), "no"),
+        ArgumentError,
+        "lstsq: expected one number as tolerance; got 'no'",
+    ),
     (lambda: np.linalg.pinv(node(2)), ShapeError, "pinv: expected matrices"),
-    (lambda: np.linalg.lstsq(node(2, 2), node(3)), ShapeError, "lstsq: expected a matrix, and a vector or a matrix of as many rows"),
+    (
+        lambda: np.linalg.lstsq(node(2, 2), node(3)),
+        ShapeError,
+        "lstsq: expected a matrix, and a vector or a matrix of as many rows",
+    ),
     (lambda: np.linalg.lstsq(node(2, 2, 2), node(2, 2)), ShapeError, "got shapes (2, 2, 2) and (2, 2)"),
     (lambda: np.linalg.matrix_rank(node(2, 2), tol=1.0, rtol=1.0), ArgumentError, "one of tol and rtol"),
     (lambda: np.linalg.cholesky(node(2), upper=True), ShapeError, "cholesky: expected square matrices"),
@@ -251,7 +277,7 @@ SAY = [
     (lambda: np.linalg.svd(node(2, 2), hermitian=True), UnsupportedError, "hermitian"),
     (lambda: np.linalg.eig(node(2, 2)), UnsupportedError, "numpy.linalg.eig"),
     (lambda: np.linalg.inv(np.zeros((2, 2), complex) * node(2, 2)), DtypeError, "complex"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("call", "error", "words"), SAY, ids=range(len(SAY)))

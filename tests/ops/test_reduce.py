@@ -21,7 +21,9 @@ def test_ties_share_equally(function):
 
 
 def test_ties_share_within_each_row():
-    slope = grad(lambda x: np.sum(np.max(x, axis=1) * np.array([6.0, 1.0])))(np.array([[2.0, 2.0, 0.0], [1.0, 5.0, 4.0]]))
+    slope = grad(lambda x: np.sum(np.max(x, axis=1) * np.array([6.0, 1.0])))(
+        np.array([[2.0, 2.0, 0.0], [1.0, 5.0, 4.0]])
+    )
     np.testing.assert_array_equal(slope, [[3.0, 3.0, 0.0], [0.0, 1.0, 0.0]])
 
 

@@ -53,25 +53,25 @@ def options(
 
 @app.command()
 def fit(
-    table: Annotated[Path, typer.Argument(help="The table: a CSV or Parquet file with a row of column names.", show_default=False)],
-    target: Annotated[str, typer.Option("--target", help="The column to predict.", show_default=False)],
-    out: Annotated[Path | None, typer.Option("--out", help="Where to save the model, for example model.safetensors.", show_default=False)] = None,
-    drop: Annotated[list[str] | None, typer.Option("--drop", help="A column to leave out; may be given again.", show_default=False)] = None,
-    task: Annotated[TaskName | None, typer.Option("--task", help="What to learn; inferred from the target if not given.", show_default=False)] = None,
-    hidden: Annotated[str, typer.Option("--hidden", help="Widths of the hidden layers.")] = "64,64",
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the training rows, at most.")] = 200,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Rows in a step.")] = 32,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", help="Adam's first step size; it falls to zero along a cosine.")] = 3e-3,
-    held_out: Annotated[float, typer.Option("--held-out", help="The fraction of rows held back for the scores.")] = 0.2,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides split, first weights and order. The same seed gives the same model.")] = 0,
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="The table: a CSV or Parquet file with a row of column names.", show_default=False)],
+    target: Annotated[str, typer.Option("--target", metavar="COLUMN", help="The column to predict.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to save the model, for example model.safetensors.", show_default=False)] = None,
+    drop: Annotated[list[str] | None, typer.Option("--drop", metavar="COLUMN", help="A column to leave out; may be given again.", show_default=False)] = None,
+    task: Annotated[TaskName | None, typer.Option("--task", metavar="TASK", help="regression or classification; inferred from the target if not given.", show_default=False)] = None,
+    hidden: Annotated[str, typer.Option("--hidden", metavar="WIDTHS", help="Widths of the hidden layers.")] = "64,64",
+    epochs: Annotated[int, typer.Option("--epochs", metavar="COUNT", min=1, help="Passes over the training rows, at most.")] = 200,
+    batch_size: Annotated[int, typer.Option("--batch-size", metavar="ROWS", min=1, help="Rows in a step.")] = 32,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="STEP", help="Adam's first step size; it falls to zero along a cosine.")] = 3e-3,
+    held_out: Annotated[float, typer.Option("--held-out", metavar="FRACTION", help="The fraction of rows held back for the scores.")] = 0.2,
+    seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", min=0, help="Decides split, first weights and order. The same seed gives the same model.")] = 0,
 ) -> None:
     """Fit a model to a table, score it on held-out rows, and save it.
 
-    A multilayer perceptron is trained on the table's columns: numbers are standardised, categories encoded, missing
-    values filled in (and the summary says so). Its scores on rows that it never saw stand beside those of a constant
-    and of a linear model.
+    Numbers are standardised, categories encoded, missing values filled in, and the summary says so.
 
-    [bold]Example[/bold]: chainrule fit examples/penguins.csv --target species --out penguins.safetensors
+    The scores of a multilayer perceptron on rows that it never saw stand beside those of a constant and a linear model.
+
+    Example: chainrule fit examples/penguins.csv --target species --out penguins.safetensors
     """
     from chainrule.train.table import read_table
     from chainrule.train.tabular import fit_table
@@ -90,15 +90,15 @@ def fit(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="A model that `chainrule fit` saved.", show_default=False)],
-    table: Annotated[Path, typer.Argument(help="The rows to predict: a CSV or Parquet file with the model's columns.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", help="Where to write the rows with their predictions: .csv or .parquet.", show_default=False)],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `chainrule fit` saved.", show_default=False)],
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="The rows to predict: a CSV or Parquet file with the model's columns.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the rows with their predictions: .csv or .parquet.", show_default=False)],
 ) -> None:
     """Predict the target for the rows of a table.
 
-    Writes the rows with a column [bold]prediction[/bold], and for classes one column [bold]probability_CLASS[/bold] each.
+    Writes the rows with a column "prediction", and for classes one column "probability_CLASS" each.
 
-    [bold]Example[/bold]: chainrule predict penguins.safetensors new.csv --out predicted.csv
+    Example: chainrule predict penguins.safetensors new.csv --out predicted.csv
     """
     from chainrule.cli.write import predicted_frame, write_table
     from chainrule.train.table import read_table
@@ -118,7 +118,7 @@ def _widths(text: str) -> tuple[int, ...]:
     except ValueError:
         widths = (0,)
     if any(width < 1 for width in widths):
-        raise ArgumentError("--hidden", expected="widths of at least 1, such as 64,64", got=repr(text), remedy="Separate integers by commas.")
+        raise ArgumentError("--hidden", expected="--hidden to be widths of at least 1, such as 64,64", got=repr(text), remedy="Separate integers by commas.")
     return widths
 
 
@@ -126,7 +126,7 @@ def _check_folder(out: Path) -> None:
     """Refuse an output that cannot be written before anything is computed."""
     if out.is_dir() or not out.parent.is_dir():
         got = f"{str(out)!r}, which is a folder" if out.is_dir() else f"{str(out)!r}, in a folder that does not exist"
-        raise ArgumentError("--out", expected="a file to write in a folder that exists", got=got, remedy="Name another file, or make the folder first.")
+        raise ArgumentError("--out", expected="--out to be a file in a folder that exists", got=got, remedy="Name another file, or make the folder first.")
 
 
 def run(arguments: list[str] | None = None) -> None:

@@ -42,11 +42,11 @@ def write_table(frame: polars.DataFrame, out: Path) -> None:
         ArgumentError: another ending, or a place that cannot be written to.
     """
     if out.suffix.lower() not in (".csv", ".parquet"):
-        raise ArgumentError("--out", expected="a name that ends in .csv or .parquet", got=repr(out.name), remedy="Choose one of the two.")
+        raise ArgumentError("--out", expected="--out to end in .csv or .parquet", got=repr(out.name), remedy="Choose one of the two.")
     try:
         handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
     except OSError as error:
-        raise ArgumentError("--out", expected="a folder that can be written to", got=f"{str(out.parent)!r} ({error.strerror})", remedy="Choose another folder.") from None
+        raise ArgumentError("--out", expected="--out to be in a folder that can be written to", got=f"{str(out.parent)!r} ({error.strerror})", remedy="Choose another folder.") from None
     try:
         with os.fdopen(handle, "wb") as file:
             frame.write_csv(file) if out.suffix.lower() == ".csv" else frame.write_parquet(file)

@@ -142,7 +142,7 @@ class custom_vjp:
         results = custom_operation(
             *primal.graph.inputs, primal=primal.graph, forward=forward.graph, backward=graph, keep=False
         ).results
-        same = dict(zip(forward.graph.inputs, primal.graph.inputs, strict=True))
+        same: dict[Any, Node] = dict(zip(forward.graph.inputs, primal.graph.inputs, strict=True))
         nodes = substitute([guard.node for guard in forward.guards], same)
         guards = (
             *primal.guards,
@@ -182,16 +182,13 @@ def _trace_backward(
 def _aligned(
     function: Callable[..., Any], expected: Structure, got: Structure, supply: Iterator[Node]
 ) -> Iterator[Node | None]:
-    """For each leaf of the arguments what backward gives it: a node, or None where None stands for it or its container."""
+    """What backward gives to each leaf of the arguments; None where it gave None to the leaf or to its container."""
+    alike = (expected.kind, expected.memory, len(expected.children)) == (got.kind, got.memory, len(got.children))
     if got.kind is type(None):
         yield from [None] * expected.leaves
-    elif expected.kind is None and got.kind is None:
+    elif alike and expected.kind is None:
         yield next(supply)
-    elif (expected.kind, expected.memory, len(expected.children)) == (
-        got.kind,
-        got.memory,
-        len(got.children),
-    ) and expected.kind is not None:
+    elif alike:
         for one, other in zip(expected.children, got.children, strict=True):
             yield from _aligned(function, one, other, supply)
     else:

@@ -40,13 +40,13 @@ FIELD = np.dtype(object)
 class Outline:
     """What a node with graphs inside computes, told by the nodes of its bodies.
 
-    A node is contained in another one if the `kind` is equal, the other has all of its `parts` and all of its `results`.
+    A node is contained in another one if their `kind` is equal and the other has all of its `parts` and `results`.
     Forward mode, for one, makes a loop that contains the loop which it was made of.
     """
 
-    kind: Hashable
-    parts: frozenset[Hashable]
-    results: tuple[Hashable, ...]
+    kind: Any
+    parts: frozenset[Any]
+    results: tuple[Any, ...]
 
     def within(self, other: Outline) -> bool:
         """Whether the other node computes all that this one does."""
@@ -94,23 +94,18 @@ def storage(meaning: str, node: Node) -> np.dtype:
 
 @per_graph
 def reverse_of(body: Graph, given: Flags, wanted: Flags) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
-    """Reverse mode of a body: an input for the cotangent of each output `given`, and the cotangent of each input `wanted`."""
-    seeds = tuple(
-        Input(node.type, f"d_out{k}") if flag else None
-        for k, (node, flag) in enumerate(zip(body.outputs, given, strict=True))
-    )
-    found = iter(
-        calculus.reverse(body.outputs, seeds, [node for node, flag in zip(body.inputs, wanted, strict=True) if flag])
-    )
+    """Reverse mode of a body: inputs for cotangents of the outputs `given`, and cotangents of the inputs `wanted`."""
+    pairs = enumerate(zip(body.outputs, given, strict=True))
+    seeds = tuple(Input(node.type, f"d_out{k}") if flag else None for k, (node, flag) in pairs)
+    found = iter(calculus.reverse(body.outputs, seeds, chosen(body.inputs, wanted)))
     return seeds, tuple(next(found) if flag else None for flag in wanted)
 
 
 @per_graph
 def forward_of(body: Graph, moving: Flags) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
-    """Forward mode of a body: an input for the tangent of each input that is `moving`, and the tangent of each output."""
-    seeds = tuple(
-        Input(node.type, f"d_{node.name}") if flag else None for node, flag in zip(body.inputs, moving, strict=True)
-    )
+    """Forward mode of a body: inputs for the tangents of the inputs `moving`, and the tangents of the outputs."""
+    pairs = zip(body.inputs, moving, strict=True)
+    seeds = tuple(Input(node.type, f"d_{node.name}") if flag else None for node, flag in pairs)
     return seeds, tuple(calculus.forward(body.outputs, body.inputs, seeds))
 
 
@@ -129,9 +124,12 @@ def stacked(kind: ArrayType, size: int) -> ArrayType:
     return ArrayType((size, *kind.shape), kind.dtype)
 
 
-def spread(node: Node, batched: bool, size: int) -> Node:
+def spread(node: Node, batched: bool, size: int) -> Any:
     """A value with the new axis in front, repeated along it where it did not have one."""
     return node if batched else np.broadcast_to(node, (size, *node.shape))
+
+
+# ----------------------------------------------------------------------------------------------- parts and flags
 
 
 def flags(parts: Sequence[Any]) -> Flags:
@@ -144,13 +142,36 @@ def present(parts: Sequence[Part]) -> list[Any]:
     return [part for part in parts if part is not None]
 
 
+def chosen(values: Sequence[Any], which: Sequence[bool]) -> list[Any]:
+    """The values that are flagged."""
+    return [value for value, flag in zip(values, which, strict=True) if flag]
+
+
+def either(one: Sequence[bool], other: Sequence[bool]) -> Flags:
+    """What is flagged in one or in the other."""
+    return tuple(a or b for a, b in zip(one, other, strict=True))
+
+
 def place(values: Sequence[Node], like: Sequence[Part]) -> tuple[Part, ...]:
     """The values in the places of the parts that there are, None in the other places."""
     supply = iter(values)
     return tuple(None if part is None else next(supply) for part in like)
 
 
-def zeros(kind: ArrayType) -> Node:
+def depending(body: Graph, changing: Sequence[bool]) -> Flags:
+    """The outputs of a body that depend on one of the inputs that are changing."""
+    reach = depends_on(body.outputs, chosen(body.inputs, changing))
+    return tuple(node in reach for node in body.outputs)
+
+
+def fixpoint(grow: Callable[[Flags], Flags], start: Flags) -> Flags:
+    """The flags that `grow` leaves as they are, reached from `start`: what a loop hands round, handed round."""
+    while (grown := grow(start)) != start:
+        start = grown
+    return start
+
+
+def zeros(kind: ArrayType) -> Any:
     """Zeros of a type."""
     return np.broadcast_to(constant(0, kind.dtype), kind.shape)
 

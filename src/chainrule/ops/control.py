@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ArgumentError, DerivativeError
-from chainrule.graph import Graph, Input, Node, Sample, Structural, depends_on
+from chainrule.graph import Graph, Input, Node, Sample, Structural, constant
 from chainrule.ops.bodies import (
     Enclosing,
     Flags,
@@ -20,6 +20,9 @@ from chainrule.ops.bodies import (
     check_operands,
     check_truth,
     check_type,
+    depending,
+    either,
+    fixpoint,
     flags,
     forward_of,
     or_zero,
@@ -28,20 +31,19 @@ from chainrule.ops.bodies import (
     program,
     reverse_of,
     spread,
-)  # fmt: skip
-from chainrule.ops.loop import Draft, check_carries
+)
+from chainrule.ops.loop import Draft, check_carries, mixed
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType
 
-TRUTH = ArrayType((), np.dtype(bool))
 
-
-def _where(condition: Node, then: Sequence[Node], otherwise: Sequence[Node]) -> tuple[Node, ...]:
+def _where(condition: Node, then: Sequence[Node], otherwise: Sequence[Node]) -> tuple[Any, ...]:
     """For each example of a batch the one or the other, by a condition of shape (size,)."""
-    return tuple(
-        np.where(np.reshape(condition, (*condition.shape, *(1,) * (one.ndim - 1))), one, other)
-        for one, other in zip(then, otherwise, strict=True)
-    )
+
+    def choose(one: Node, other: Node) -> Any:
+        return np.where(np.reshape(condition, (*condition.shape, *(1,) * (one.ndim - 1))), one, other)
+
+    return tuple(map(choose, then, otherwise))
 
 
 # ------------------------------------------------------------------------------------------------------------- cond
@@ -84,9 +86,8 @@ def _push_cond(node: Node, tangents: Sequence[Part]) -> tuple[Part, ...]:
     derived = [forward_of(body, flags(tangents[1:])) for body in bodies]
     inputs = [(*body.inputs, *present(seeds)) for body, (seeds, _) in zip(bodies, derived, strict=True)]
     outputs = [(*body.outputs, *pushed) for body, (_, pushed) in zip(bodies, derived, strict=True)]
-    return _choose(node.operands[0], (*node.operands[1:], *present(tangents[1:])), inputs, outputs)[
-        len(bodies[0].outputs) :
-    ]
+    both = _choose(node.operands[0], (*node.operands[1:], *present(tangents[1:])), inputs, outputs)
+    return both[len(node.type) :]
 
 
 def _pull_cond(node: Node, cotangents: Sequence[Part], wanted: Flags) -> tuple[Part, ...]:
@@ -114,18 +115,23 @@ def _outline_cond(node: Node) -> Outline:
     return Outline(cond, frozenset(parts), tuple(zip(then.outputs, otherwise.outputs, strict=True)))
 
 
-def _branches() -> dict[str, Graph]:
+def _branches() -> dict[str, Any]:
     """(x^2 y, x) or (y - x, 2)."""
     x, y, u, v = (Input(ArrayType.of(np.zeros(2)), name) for name in "xyuv")
-    return {
-        "then": Graph([x, y], [x * x * y, x]),
-        "otherwise": Graph([u, v], [v - u, np.broadcast_to(2.0 + 0 * u[0], (2,))]),
-    }
+    two: Any = np.broadcast_to(constant(2.0), (2,))
+    return {"then": Graph([x, y], [x * x * y, x]), "otherwise": Graph([u, v], [v - u, two])}
 
 
-def _reject_branches() -> dict[str, Graph]:
+def _reject_conds() -> Iterable[Sample]:
     x, y = Input(ArrayType.of(np.zeros(2)), "x"), Input(ArrayType.of(np.zeros(2)), "x")
-    return {"then": Graph([x], [x]), "otherwise": Graph([y], [y[0]])}
+    differ: dict[str, Any] = {"then": Graph([x], [x]), "otherwise": Graph([y], [y[0]])}
+    fewer: dict[str, Any] = {"then": Graph([x], [x]), "otherwise": Graph([y], [])}
+    truth, two = np.array(True), np.zeros(2)
+    yield Sample(np.array([True]), two, words="a predicate of type bool[]; got bool[1]", **differ)
+    yield Sample(np.array(1.0), two, words="a predicate of type bool[]; got float64[]", **differ)
+    yield Sample(truth, two, words="of type float64[2]; got float64[]", **differ)
+    yield Sample(truth, two, words="1 results from `otherwise`, as many as from `then`; got 0", **fewer)
+    yield Sample(truth, np.zeros(3), words="x of type float64[2]; got float64[3]", **differ)
 
 
 cond = Enclosing(
@@ -137,16 +143,7 @@ cond = Enclosing(
     batch=_batch_cond,
     latex=r"\operatorname{{cond}}({0})",
     samples=lambda: [Sample(np.array(truth), F(2, "-1/3"), F(5, 3), **_branches()) for truth in (True, False)],
-    rejects=lambda: [
-        Sample(np.array([True]), np.zeros(2), words="a predicate of type bool[]; got bool[1]", **_reject_branches()),
-        Sample(
-            np.array(True),
-            np.zeros(2),
-            words="result 0 of `otherwise`, as of `then`, of type float64[2]; got float64[]",
-            **_reject_branches(),
-        ),
-        Sample(np.array(True), np.zeros(3), words="x of type float64[2]; got float64[3]", **_reject_branches()),
-    ],
+    rejects=_reject_conds,
     outline=_outline_cond,
 )
 
@@ -205,34 +202,28 @@ def _run_while(meaning: str) -> Callable[..., tuple[Any, ...]]:
 def _push_while(node: Node, tangents: Sequence[Part]) -> tuple[Part, ...]:
     """One loop over values and tangents, with the condition on the values."""
     loop, count = While(**node.parameters), node.parameters["constants"]
-    moving = flags(tangents)
-    while True:
-        seeds, pushed = forward_of(loop.body, moving)
-        grown = (
-            *moving[:count],
-            *(flag or part is not None for flag, part in zip(moving[count:], pushed, strict=True)),
-        )
-        if grown == moving:
-            break
-        moving = grown
+
+    def grow(moving: Flags) -> Flags:  # a carry moves if its first value does, or if a step makes it move
+        return *moving[:count], *either(moving[count:], flags(forward_of(loop.body, moving)[1]))
+
+    seeds, pushed = forward_of(loop.body, fixpoint(grow, flags(tangents)))
     constants, carries = present(seeds[:count]), present(seeds[count:])
 
     def among(body: Graph) -> list[Input]:
         return [*body.inputs[:count], *constants, *body.inputs[count:], *carries]
 
-    pairs = zip(seeds[count:], pushed, strict=True)
-    body = Graph(
-        among(loop.body), [*loop.body.outputs, *(or_zero(part, seed) for seed, part in pairs if seed is not None)]
-    )
-    starts = [
-        or_zero(part, seed) for part, seed in zip(tangents[count:], seeds[count:], strict=True) if seed is not None
+    moved = [
+        (or_zero(first, seed), or_zero(following, seed))
+        for seed, first, following in zip(seeds[count:], tangents[count:], pushed, strict=True)
+        if seed is not None
     ]
-    both = replace(
-        loop,
+    both = While(
         condition=Graph(among(loop.condition), loop.condition.outputs),
-        body=body,
+        body=Graph(among(loop.body), [*loop.body.outputs, *(following for _, following in moved)]),
         constants=count + len(constants),
+        steps=loop.steps,
     )
+    starts = [first for first, _ in moved]
     results = both(*node.operands[:count], *present(tangents[:count]), *node.operands[count:], *starts)
     return place(results[len(node.type) :], seeds[count:])
 
@@ -243,9 +234,9 @@ def _pull_while(node: Node, cotangents: Sequence[Part], wanted: Flags) -> tuple[
     if loop.steps is None:
         raise DerivativeError(
             "while_loop",
-            expected="a bound on the number of steps, which reverse mode keeps the values of",
+            expected="a bound on the number of steps, whose values reverse mode keeps",
             got="max_steps=None",
-            remedy="Give while_loop max_steps=, or fori_loop plain integers (int(n)); or differentiate in forward mode (jvp, jacfwd).",
+            remedy="Give max_steps= (or fori_loop plain integers: int(n)), or use forward mode (jvp, jacfwd).",
         )
     draft = Draft()
     draft.constants = dict(zip(loop.body.inputs, node.operands[:count], strict=False))
@@ -266,43 +257,31 @@ def _batch_while(operands: Sequence[Node], batched: Sequence[bool], size: int, *
     """Steps until all examples are done; those that are done stay as they are."""
     loop, count = While(**parameters), parameters["constants"]
     has = _varying(loop, tuple(batched))
-    firsts = [spread(node, was, size) if flag else node for node, was, flag in zip(operands, batched, has, strict=True)]
-    many, question = batch_of(loop.body, has, size), batch_of(loop.condition, has, size)
-    if not _depends(loop.condition, has)[0]:
-        outputs = [
-            new if flag else old for new, old, flag in zip(many.outputs, loop.body.outputs, has[count:], strict=True)
-        ]
-        results = replace(
-            loop, condition=Graph(question.inputs, loop.condition.outputs), body=Graph(many.inputs, outputs)
-        )(*firsts)
-        return tuple(spread(node, flag, size) for node, flag in zip(results, has[count:], strict=True))
+    triples = zip(operands, batched, has, strict=True)
+    firsts = [spread(node, was, size) if mark else node for node, was, mark in triples]
+    step, question = batch_of(loop.body, has, size), batch_of(loop.condition, has, size)
+    if not depending(loop.condition, has)[0]:
+        body = mixed(step, loop.body, has[count:])
+        results = replace(loop, condition=mixed(question, loop.condition, [False]), body=body)(*firsts)
+        return tuple(spread(node, mark, size) for node, mark in zip(results, has[count:], strict=True))
     going = Input(ArrayType((size,), np.dtype(bool)), "going")
-    turned = _where(going, many.outputs, many.inputs[count:])
-    still = going & question(*many.inputs[:count], *turned)[0]
-    body = Graph([*many.inputs, going], [*turned, still])
-    ended = Graph(body.inputs, [np.any(going)])
-    return replace(loop, condition=ended, body=body)(*firsts, question(*firsts)[0])[:-1]
+    following = _where(going, step.outputs, step.inputs[count:])
+    still = going & question(*step.inputs[:count], *following)[0]
+    some: Any = np.any(going)
+    inputs = [*step.inputs, going]
+    every = replace(loop, condition=Graph(inputs, [some]), body=Graph(inputs, [*following, still]))
+    return every(*firsts, question(*firsts)[0])[:-1]
 
 
-def _depends(body: Graph, changing: Sequence[bool]) -> Flags:
-    """Which outputs of a body depend on an input that is changing."""
-    reach = depends_on(body.outputs, [node for node, flag in zip(body.inputs, changing, strict=True) if flag])
-    return tuple(node in reach for node in body.outputs)
-
-
-def _varying(loop: While, batched: Flags) -> Flags:
+def _varying(loop: While, start: Flags) -> Flags:
     """The operands that differ from example to example, in some step of the loop."""
     count = loop.constants
-    while True:
-        decided = _depends(loop.condition, batched)[0]  # examples that end at different steps differ in every carry
-        following = _depends(loop.body, batched)
-        grown = (
-            *batched[:count],
-            *(flag or new or decided for flag, new in zip(batched[count:], following, strict=True)),
-        )
-        if grown == batched:
-            return batched
-        batched = grown
+
+    def grow(batched: Flags) -> Flags:  # examples that end at different steps differ in every carry
+        decided = depending(loop.condition, batched)[0]
+        return *batched[:count], *(flag or decided for flag in either(batched[count:], depending(loop.body, batched)))
+
+    return fixpoint(grow, start)
 
 
 def _outline_while(node: Node) -> Outline:
@@ -321,25 +300,17 @@ def _halving() -> dict[str, Any]:
     return {"condition": Graph([b, y], [y > 1]), "body": Graph([a, x], [x / 2 + a]), "constants": 1}
 
 
-def _reject_whiles() -> list[Sample]:
+def _reject_whiles() -> Iterable[Sample]:
     x, y = Input(ArrayType.of(1.0), "x"), Input(ArrayType.of(1.0), "x")
-    condition, body = Graph([x], [x > 0]), Graph([y], [np.broadcast_to(y, (2,))])
-    same = Graph([y], [y])
-    return [
-        Sample(
-            1.0,
-            condition=condition,
-            body=body,
-            constants=0,
-            steps=None,
-            words="keeps the carry x of type float64[]; got float64[2]",
-        ),
-        Sample(
-            1.0, condition=same, body=same, constants=0, steps=None, words="a condition of type bool[]; got float64[]"
-        ),
-        Sample(1.0, condition=condition, body=same, constants=0, steps=-1, words="at least 0 steps; got -1"),
-        Sample(1.0, 2.0, condition=condition, body=same, constants=0, steps=None, words="1 operands; got 2"),
-    ]
+    wide: Any = np.broadcast_to(y, (2,))
+    condition, same, widening = Graph([x], [x > 0]), Graph([y], [y]), Graph([y], [wide])
+    shape: dict[str, Any] = {"constants": 0, "steps": None}
+    keeps = "keeps the carry x of type float64[]; got float64[2]"
+    yield Sample(1.0, condition=condition, body=widening, words=keeps, **shape)
+    yield Sample(1.0, condition=same, body=same, words="a condition of type bool[]; got float64[]", **shape)
+    yield Sample(1.0, 2.0, condition=condition, body=same, words="1 operands; got 2", **shape)
+    shape["steps"] = -1
+    yield Sample(1.0, condition=condition, body=same, words="at least 0 steps; got -1", **shape)
 
 
 while_loop = Enclosing(

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, AxisError, DtypeError, ShapeError
-from chainrule.graph import Linear, Node, Operation, Sample, Structural, Tangents, as_node, constant, reaches
+from chainrule.graph import Linear, Node, Operation, Sample, Tangents, as_node, constant, reaches
 from chainrule.ops.declare import cast
-from chainrule.ops.elementwise import contribute
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType, normalize_axis
 
@@ -90,18 +89,10 @@ def _times(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(y == 0, y, x * y)
 
 
-def _push_recurrence(node: Node, tangents: tuple[Node | None, ...]) -> Node:
-    (a, _), axis = node.operands, node.parameters["axis"]
-    by_a, by_b = tangents
-    terms = [] if by_a is None else [contribute(by_a, previous(node, axis, first=0))]
-    terms += [] if by_b is None else [by_b]
-    return recurrence(a, sum(terms[1:], terms[0]), axis=axis)
-
-
-def _pull_recurrence(node: Node, cotangents: tuple[Node, ...], wanted: tuple[bool, ...]) -> tuple[Node, Node]:
-    (a, _), axis = node.operands, node.parameters["axis"]
-    by_b = np.flip(recurrence(previous(np.flip(a, axis), axis, first=0), np.flip(cotangents[0], axis), axis=axis), axis)
-    return contribute(by_b, previous(node, axis, first=0)), by_b
+def _run_back(g: Node, k: int, a: Node, b: Node, *, axis: int) -> Node:
+    """The adjoint in b: the recurrence run from the end."""
+    factors = previous(np.flip(a, axis), axis, first=0)
+    return np.flip(recurrence(factors, np.flip(g, axis), axis=axis), axis)
 
 
 def _batch_recurrence(operands: Any, batched: Any, size: int, *, axis: int) -> Node:
@@ -109,14 +100,19 @@ def _batch_recurrence(operands: Any, batched: Any, size: int, *, axis: int) -> N
     return recurrence(a, b, axis=axis + 1)
 
 
-# y_0 = b_0 and y_k = a_k y_(k-1) + b_k: what the derivative of a running product is, and closed under both modes. The
-# adjoint runs the recurrence from the end (Blelloch, Prefix Sums and Their Applications, 1990, section 1.4).
+# y_0 = b_0 and y_k = a_k y_(k-1) + b_k: the derivative of a running product is one of these, and their derivatives are
+# more (Blelloch, Prefix Sums and Their Applications, 1990, section 1.4).
 recurrence = Operation(
     name="recurrence",
     infer=_infer_recurrence,
     reference=lambda a, b, *, axis: _recur(a, b, axis, _times),
     exact=lambda a, b, *, axis: _recur(a, b, axis, operator.mul),
-    derivative=Structural(_push_recurrence, _pull_recurrence),
+    derivative=(
+        Tangents(
+            lambda t, k, y, a, b, *, axis: recurrence(a, t * previous(y, axis, first=0), axis=axis), operands=(0,)
+        ),
+        Linear(_run_back, operands=(1,)),
+    ),
     batch=_batch_recurrence,
     latex=r"\operatorname{{recurrence}}({0}, {1})",
     samples=lambda: [Sample(F([1, 2, 3], [4, "1/5", 6]), F([1, -2, 5], ["1/3", 7, 2]), axis=axis) for axis in (0, 1)],

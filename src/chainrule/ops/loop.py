@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.graph import Graph, Input, Node, Sample, Structural, depends_on, in_order
+from chainrule.graph import Graph, Input, Node, Sample, Structural, in_order
 from chainrule.ops.bodies import (
     Enclosing,
     Flags,
@@ -23,6 +23,9 @@ from chainrule.ops.bodies import (
     check_count,
     check_operands,
     check_type,
+    depending,
+    either,
+    fixpoint,
     flags,
     forward_of,
     or_zero,
@@ -35,7 +38,7 @@ from chainrule.ops.bodies import (
     stacked,
     storage,
     zeros,
-)  # fmt: skip
+)
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType
 
@@ -60,6 +63,11 @@ class Loop:
         """What there is for each input of the body, as (constants, carries, slices)."""
         first, second = self.constants, self.constants + self.carries
         return values[:first], values[first:second], values[second:]
+
+    def with_carries(self, values: Sequence[Any], carries: Sequence[Any]) -> tuple[Any, ...]:
+        """The values for the inputs of the body with others for the carries."""
+        constants, _, slices = self.split(values)
+        return *constants, *carries, *slices
 
     @property
     def full(self) -> Graph:
@@ -93,7 +101,7 @@ class Draft:
 
     def run(
         self, length: int, reverse: bool, save: Iterable[Input] = ()
-    ) -> tuple[dict[Input, Node], list[Node], dict[Input, Node]]:
+    ) -> tuple[dict[Any, Node], list[Node], dict[Any, Node]]:
         """(final carries, stacked outputs, saved carries)."""
         inputs, saved = list(self.carries), list(save)
         number = {node: k for k, node in enumerate(inputs)}
@@ -144,10 +152,9 @@ def _run(meaning: str) -> Callable[..., tuple[Any, ...]]:
         stacks = [np.empty((loop.length, *node.shape), storage(meaning, node)) for node in loop.full.outputs[count:]]
         for k in reversed(range(loop.length)) if loop.reverse else range(loop.length):
             results = step.run([*constants, *carries, *(values[k] for values in slices)])
-            for stack, value in zip(
-                stacks, [*results[count:], *(carries[number] for number in loop.save)], strict=True
-            ):
-                stack[k, ...] = value
+            rows = [*results[count:], *(carries[number] for number in loop.save)]
+            for stack, row in zip(stacks, rows, strict=True):
+                stack[k, ...] = row
             carries = results[:count]
         return (*carries, *stacks)
 
@@ -172,54 +179,55 @@ def _draft(loop: Loop, operands: Sequence[Node]) -> Draft:
 def _push(node: Node, tangents: Sequence[Part]) -> tuple[Part, ...]:
     """One loop over values and tangents."""
     loop = Loop(**node.parameters)
-    moving = _moving(loop, flags(tangents))
-    seeds, pushed = forward_of(loop.body, moving)
+    seeds, pushed = forward_of(loop.body, _moving(loop, flags(tangents)))
     draft, count = _draft(loop, node.operands), loop.carries
     (constants, carries, slices), (by_constant, by_carry, by_slice) = loop.split(seeds), loop.split(tangents)
-    draft.constants |= {seed: part for seed, part in zip(constants, by_constant, strict=True) if seed is not None}
-    draft.slices |= {seed: part for seed, part in zip(slices, by_slice, strict=True) if seed is not None}
+    draft.constants |= given_to(constants, by_constant)
+    draft.slices |= given_to(slices, by_slice)
     for seed, first, following in zip(carries, by_carry, pushed[:count], strict=True):
         if seed is not None:
             draft.carries[seed] = or_zero(first, seed), or_zero(following, seed)
     draft.stacks += present(pushed[count:])
-    inputs = loop.split(loop.body.inputs)[1]
-    save = [*(inputs[k] for k in loop.save), *(carries[k] for k in loop.save if carries[k] is not None)]
-    finals, stacks, saved = draft.run(loop.length, loop.reverse, save)
+    values = loop.split(loop.body.inputs)[1]
+    saved = [(values[k], carries[k]) for k in loop.save]
+    save = [*(value for value, _ in saved), *present([seed for _, seed in saved])]
+    finals, stacks, kept = draft.run(loop.length, loop.reverse, save)
     moved = place(stacks[len(loop.body.outputs) - count :], pushed[count:])
-    return (*map(finals.get, carries), *moved, *(saved.get(carries[k]) for k in loop.save))
+    return *(finals.get(seed) for seed in carries), *moved, *(kept.get(seed) for _, seed in saved)
 
 
-def _moving(loop: Loop, moving: Flags) -> Flags:
-    """The inputs of the body with a tangent: a carry has one if its first value does, or if a step gives it one."""
-    while True:
+def given_to(seeds: Sequence[Any], parts: Sequence[Part]) -> dict[Any, Node]:
+    """What goes to each input that there is."""
+    return {seed: part for seed, part in zip(seeds, parts, strict=True) if seed is not None and part is not None}
+
+
+def _moving(loop: Loop, start: Flags) -> Flags:
+    """The inputs of the body with a tangent: a carry has one if its first value has, or if a step gives it one."""
+
+    def grow(moving: Flags) -> Flags:
         pushed = forward_of(loop.body, moving)[1][: loop.carries]
-        constants, carries, slices = loop.split(moving)
-        grown = (*constants, *(flag or part is not None for flag, part in zip(carries, pushed, strict=True)), *slices)
-        if grown == moving:
-            return moving
-        moving = grown
+        return loop.with_carries(moving, either(loop.split(moving)[1], flags(pushed)))
+
+    return fixpoint(grow, start)
 
 
 def _pull(node: Node, cotangents: Sequence[Part], wanted: Flags) -> tuple[Part, ...]:
     """The loop again with its carries saved, and a loop from the end over the cotangents."""
-    loop = Loop(**node.parameters)
-    active = _varying(loop, wanted)
+    loop, count = Loop(**node.parameters), node.parameters["carries"]
+    active = _varying(loop, wanted, "f")
     given = _reached(loop, active, flags(cotangents))
     seeds, pulled = reverse_of(loop.full, given, active)
     by_constant, by_carry, by_slice = loop.split(pulled)
-    draft, count = _draft(loop, node.operands), loop.carries
+    draft = _draft(loop, node.operands)
     values, draft.carries, draft.stacks = list(draft.carries), {}, present(by_slice)
     for seed, last, previous in zip(seeds[:count], cotangents[:count], by_carry, strict=True):
         if seed is not None:
             draft.carries[seed] = or_zero(last, seed), or_zero(previous, seed)
     sums = [None if part is None else Input(part.type, "sum") for part in by_constant]
-    for total, part in zip(sums, by_constant, strict=True):
-        if total is not None:
-            draft.carries[total] = zeros(total.type), total + part
-    draft.slices |= {
-        seed: part for seed, part in zip(seeds[count:], cotangents[count:], strict=True) if seed is not None
-    }
-    draft.slices |= dict(zip(values, values, strict=True))  # for now: what stands in for the saved ones
+    for total, part in given_to(sums, by_constant).items():
+        draft.carries[total] = zeros(total.type), total + part
+    draft.slices |= given_to(seeds[count:], cotangents[count:])
+    draft.slices |= {value: value for value in values}  # for now: what stands in for the saved ones
     draft.leave_out_unused()
     needed = [k for k, value in enumerate(values) if value in draft.slices]
     if needed:
@@ -227,60 +235,57 @@ def _pull(node: Node, cotangents: Sequence[Part], wanted: Flags) -> tuple[Part, 
         saved = dict(zip(keeping.save, keeping(*node.operands)[len(loop.body.outputs) :], strict=True))
         draft.slices |= {values[k]: saved[k] for k in needed}
     finals, stacks, _ = draft.run(loop.length, not loop.reverse)
-    return (*map(finals.get, sums), *map(finals.get, seeds[:count]), *place(stacks, by_slice))
+    return (
+        *(finals.get(total) for total in sums),
+        *(finals.get(seed) for seed in seeds[:count]),
+        *place(stacks, by_slice),
+    )
 
 
-def _varying(loop: Loop, changing: Flags, kinds: str = "f") -> Flags:
-    """The inputs of the body that depend on a changing operand: a carry does if its first value or a step makes it."""
-    while True:
-        _, carries, _ = loop.split(changing)
-        reach = depends_on(
-            loop.body.outputs, [node for node, flag in zip(loop.body.inputs, changing, strict=True) if flag]
-        )
-        following = loop.body.outputs[: loop.carries]
-        reached = tuple(
-            flag or (node in reach and node.dtype.kind in kinds) for flag, node in zip(carries, following, strict=True)
-        )
-        grown = (*changing[: loop.constants], *reached, *changing[loop.constants + loop.carries :])
-        if grown == changing:
-            return changing
-        changing = grown
+def _varying(loop: Loop, start: Flags, kinds: str) -> Flags:
+    """The inputs of the body that change with an operand in `start`, where they are of these kinds of dtypes."""
+
+    def grow(changing: Flags) -> Flags:
+        outputs = zip(loop.body.outputs, depending(loop.body, changing), strict=True)
+        reached = [flag and node.dtype.kind in kinds for node, flag in outputs][: loop.carries]
+        return loop.with_carries(changing, either(loop.split(changing)[1], reached))
+
+    return fixpoint(grow, start)
 
 
-def _reached(loop: Loop, active: Flags, given: Flags) -> Flags:
-    """The outputs of the body that a cotangent reaches, where those `given` have one when the loop ends."""
+def _reached(loop: Loop, active: Flags, start: Flags) -> Flags:
+    """The outputs of the body that a cotangent reaches, where those in `start` have one when the loop ends."""
     count, carries = loop.carries, loop.split(active)[1]
-    given = (*(flag and carry for flag, carry in zip(given, carries, strict=False)), *given[count:])
-    while True:
+
+    def grow(given: Flags) -> Flags:
         pulled = loop.split(reverse_of(loop.full, given, active)[1])[1]
-        grown = (*(flag or part is not None for flag, part in zip(given, pulled, strict=False)), *given[count:])
-        if grown == given:
-            return given
-        given = grown
+        return *either(given[:count], flags(pulled)), *given[count:]
+
+    return fixpoint(grow, (*(flag and carry for flag, carry in zip(start, carries, strict=False)), *start[count:]))
 
 
 def _batch(operands: Sequence[Node], batched: Sequence[bool], size: int, **parameters: Any) -> tuple[Node, ...]:
     loop = Loop(**parameters)
-    has = _varying(loop, tuple(batched), kinds="biuf")
-    single, many = loop.full, batch_of(loop.full, has, size)
-    reach = depends_on(single.outputs, [node for node, flag in zip(single.inputs, has, strict=True) if flag])
-    marks = [*loop.split(has)[1], *(node in reach for node in single.outputs[loop.carries :])]
-    outputs = [new if mark else old for new, old, mark in zip(many.outputs, single.outputs, marks, strict=True)]
-    count = len(loop.body.outputs)
-    body = Graph(many.inputs, outputs[:count])
-    constants, carries, slices = (
-        list(zip(*pair, strict=True)) for pair in zip(loop.split(operands), loop.split(batched), strict=True)
+    has = _varying(loop, tuple(batched), "biuf")
+    marks = (*loop.split(has)[1], *depending(loop.full, has)[loop.carries :])
+    body = mixed(batch_of(loop.body, has, size), loop.body, marks[: len(loop.body.outputs)])
+    constants, carries, slices = loop.split([*zip(operands, batched, has, strict=True)])
+    results = replace(loop, body=body)(
+        *(node for node, _, _ in constants),
+        *(spread(node, was, size) if mark else node for node, was, mark in carries),
+        *(np.swapaxes(node, 0, 1) if was else node for node, was, _ in slices),
     )
-    firsts = [spread(node, flag, size) if mark else node for (node, flag), mark in zip(carries, marks, strict=False)]
-    turned = [np.swapaxes(node, 0, 1) if flag else node for node, flag in slices]
-    results = replace(loop, body=body)(*(node for node, _ in constants), *firsts, *turned)
-    stacks = [
-        np.swapaxes(node, 0, 1) if mark else node
-        for node, mark in zip(results[loop.carries :], marks[loop.carries :], strict=True)
+    finals, stacks = results[: loop.carries], results[loop.carries :]
+    in_front: list[Any] = [
+        np.swapaxes(node, 0, 1) if mark else node for node, mark in zip(stacks, marks[loop.carries :], strict=True)
     ]
-    return tuple(
-        spread(node, mark, size) for node, mark in zip((*results[: loop.carries], *stacks), marks, strict=True)
-    )
+    return tuple(spread(node, mark, size) for node, mark in zip((*finals, *in_front), marks, strict=True))
+
+
+def mixed(many: Graph, single: Graph, marks: Sequence[bool]) -> Graph:
+    """The batched body with the outputs that are not marked as they were: the same for every example."""
+    outputs = zip(many.outputs, single.outputs, marks, strict=True)
+    return Graph(many.inputs, [new if mark else old for new, old, mark in outputs])
 
 
 def _outline(node: Node) -> Outline:
@@ -312,48 +317,27 @@ def _counting() -> Graph:
 
 def _widening() -> Graph:
     c = Input(ArrayType.of(1.0), "c")
-    return Graph([c], [np.broadcast_to(c, (3,))])
+    widened: Any = np.broadcast_to(c, (3,))
+    return Graph([c], [widened])
 
 
-def _samples() -> list[Sample]:
-    shape = {"constants": 1, "carries": 1, "length": 3}
-    steps = [
-        Sample(F(2)[0], F("1/3")[0], F(1, -3, "1/2"), body=_recurrence(), reverse=back, save=(0,), **shape)
-        for back in (False, True)
-    ]
-    return [
-        *steps,
-        Sample(np.array(1), F(2, "-1/2"), body=_counting(), constants=0, carries=2, length=3, reverse=False, save=()),
-    ]
+def _samples() -> Iterable[Sample]:
+    for reverse in (False, True):
+        shape: dict[str, Any] = {"constants": 1, "carries": 1, "length": 3, "reverse": reverse, "save": (0,)}
+        yield Sample(F(2)[0], F("1/3")[0], F(1, -3, "1/2"), body=_recurrence(), **shape)
+    alone: dict[str, Any] = {"constants": 0, "carries": 2, "length": 3, "reverse": False, "save": ()}
+    yield Sample(np.array(1), F(2, "-1/2"), body=_counting(), **alone)
 
 
-def _rejects() -> list[Sample]:
-    shape: dict[str, Any] = {"reverse": False, "save": ()}
-    sequence = {"constants": 1, "carries": 1, **shape}
-    return [
-        Sample(
-            1.0, 1.0, np.zeros(3), body=_recurrence(), length=4, words="a sequence for x of type float64[4]", **sequence
-        ),
-        Sample(
-            1.0,
-            np.zeros(2),
-            np.zeros(3),
-            body=_recurrence(),
-            length=3,
-            words="c of type float64[]; got float64[2]",
-            **sequence,
-        ),
-        Sample(1.0, 1.0, body=_recurrence(), length=3, words="3 operands; got 2", **sequence),
-        Sample(
-            1.0,
-            body=_widening(),
-            constants=0,
-            carries=1,
-            length=3,
-            words="keeps the carry c of type float64[]; got float64[3]",
-            **shape,
-        ),
-    ]
+def _rejects() -> Iterable[Sample]:
+    shape: dict[str, Any] = {"constants": 1, "carries": 1, "length": 3, "reverse": False, "save": ()}
+    body, xs = _recurrence(), np.zeros(3)
+    yield Sample(1.0, 1.0, np.zeros(4), body=body, words="a sequence for x of type float64[3]; got float64[4]", **shape)
+    yield Sample(1.0, np.zeros(2), xs, body=body, words="c of type float64[]; got float64[2]", **shape)
+    yield Sample(1.0, np.float32(1), xs, body=body, words="c of type float64[]; got float32[]", **shape)
+    yield Sample(1.0, 1.0, body=body, words="3 operands; got 2", **shape)
+    body, shape["constants"] = _widening(), 0
+    yield Sample(1.0, body=body, words="keeps the carry c of type float64[]; got float64[3]", **shape)
 
 
 scan = Enclosing(

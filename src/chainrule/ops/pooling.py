@@ -44,7 +44,7 @@ def average_pool(x: Any, window: Any, stride: Any = None, padding: Any = 0, coun
     x = as_node(x)
     lengths, step, around = _settings("average_pool", x, window, stride, padding)
     taken = _padded_windows(x, lengths, step, around, 0)
-    if count_include_pad or not any(map(any, around)):
+    if count_include_pad:
         return np.mean(taken, axis=_last(lengths))
     ones = as_node(np.ones(x.shape[-len(lengths) :], np.mean(np.ones(1, x.dtype)).dtype))
     counts = _padded_windows(ones, lengths, step, around, 0)

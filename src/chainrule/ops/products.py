@@ -219,7 +219,7 @@ def _multi_dot(arrays: Any) -> Node:
     return product(0, len(nodes))
 
 
-# ------------------------------------------------------------------------------------- trace and cross product
+# ------------------------------------------------------------------------------------- of one matrix, and of vectors
 
 
 @reaches(np.trace, method="trace")
@@ -232,11 +232,22 @@ def _trace_of_matrices(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Node
     return _trace(x, offset, -2, -1, dtype)
 
 
+@reaches(np.linalg.diagonal)
+def _diagonal_of_matrices(x: Any, /, *, offset: int = 0) -> Any:
+    return np.diagonal(as_node(x), offset, -2, -1)
+
+
+@reaches(np.linalg.matrix_transpose)
+def _transpose_of_matrices(x: Any, /) -> Any:
+    return np.matrix_transpose(as_node(x))
+
+
 @reaches(np.cross)
 def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Node:
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = np.moveaxis(as_node(a), axisa, -1), np.moveaxis(as_node(b), axisb, -1)
+    a, b = as_node(a), as_node(b)
+    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
     if a.shape[-1] != 3 or b.shape[-1] != 3:
         raise ShapeError(
             "cross",

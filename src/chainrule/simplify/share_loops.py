@@ -84,7 +84,7 @@ def _position(outline: Outline, name: Any) -> int:
 def _order(outputs: Sequence[Node], absorbed: dict[Node, Node]) -> tuple[list[Node], Node | None]:
     """(nodes, None): every node after what it needs, where results of absorbed nodes need the absorbing one.
 
-    Or ([], node): that node cannot be absorbed, for the other one needs a result of it, so that nothing would come first.
+    Or ([], node): that node cannot be absorbed, for the other one needs a result of it, and none would come first.
     """
     order: list[Node] = []
     path: dict[Node, None] = {}

@@ -15,6 +15,7 @@ from chainrule.evaluate import Program
 from chainrule.functions import trace
 from chainrule.graph import Graph
 from chainrule.nn import Sequential, multilayer_perceptron
+from chainrule.optim.optimizer import check_number
 from chainrule.pytree import flatten
 from chainrule.train.baselines import Baseline, classification_baselines, regression_baselines
 from chainrule.train.fit import fit
@@ -164,6 +165,7 @@ def fit_table(
     outputs = len(encoder.classes) if isinstance(encoder, ClassTarget) else 1
     if not all(isinstance(width, int) and width >= 1 for width in hidden):
         raise ArgumentError("fit_table", expected="hidden widths of at least 1", got=f"{list(hidden)}", remedy="Give integers, such as (64, 64).")
+    check_number("fit_table", "learning_rate", learning_rate, 0)
     network = multilayer_perceptron([x[0].shape[1], *hidden, outputs], seed=seed)
     run = _train(network, x[0], y[0], isinstance(encoder, ClassTarget), epochs, batch_size, learning_rate, patience, seed, progress)
     model = TableModel(preprocessor, run.params, encoder)

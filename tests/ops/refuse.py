@@ -1,0 +1,18 @@
+"""What must be refused, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chainrule.functions.batching import jit
+
+
+def refused(call: Callable[..., Any], *arrays: Any, error: type[Exception], words: str) -> None:
+    """Assert that tracing or running `call` raises this error, with these words, a remedy and the user's line."""
+    with pytest.raises(error) as caught:
+        jit(call)(*arrays)
+    assert words in str(caught.value)
+    assert caught.value.remedy.endswith(".")  # type: ignore[attr-defined]
