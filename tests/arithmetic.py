@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
+import scipy.special
 from mpmath import mp
 
 
 class FloatArithmetic:
-    """NumPy's float64 functions under the names that scalar bodies use."""
+    """NumPy's and SciPy's float64 functions, whose names scalar bodies use."""
 
     def select(self, condition: Any, then: Any, otherwise: Any) -> Any:
         return then if condition else otherwise
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
+        return getattr(np if hasattr(np, name) else scipy.special, name)
 
 
 class MultiplePrecision:
@@ -43,10 +45,38 @@ class MultiplePrecision:
         return mp.sign(x) * mp.floor(mp.fabs(x))
 
     def fmod(self, x: Any, y: Any) -> Any:
-        return x - y * self.trunc(self.divide(x, y))
+        with mp.workprec(4500):  # every digit of the quotient of two floats
+            return x - y * self.trunc(self.divide(x, y))
 
     def cbrt(self, x: Any) -> Any:
         return mp.sign(x) * mp.cbrt(mp.fabs(x))
+
+    def invert(self, x: Any) -> Any:
+        return not x if isinstance(x, bool) else ~x
+
+    def bitwise_and(self, x: Any, y: Any) -> Any:
+        return x & y
+
+    def bitwise_or(self, x: Any, y: Any) -> Any:
+        return x | y
+
+    def bitwise_xor(self, x: Any, y: Any) -> Any:
+        return x ^ y
+
+    def left_shift(self, x: Any, y: Any) -> Any:
+        return x << y
+
+    def right_shift(self, x: Any, y: Any) -> Any:
+        return x >> y
+
+    def bitwise_count(self, x: Any) -> Any:
+        return x.bit_count()
+
+    def gcd(self, x: Any, y: Any) -> Any:
+        return math.gcd(x, y)
+
+    def lcm(self, x: Any, y: Any) -> Any:
+        return math.lcm(x, y)
 
     def exp2(self, x: Any) -> Any:
         return mp.power(2, x)

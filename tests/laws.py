@@ -37,7 +37,9 @@ class Setting:
         self.results = outputs_of(self.node)
         self.moving = [k for k, node in enumerate(self.inputs) if is_floating(node.dtype)]
 
-    def values(self, roots: Sequence[Node], extra: Sequence[tuple[Input, np.ndarray]] = ()) -> tuple[bool, list[np.ndarray]]:
+    def values(
+        self, roots: Sequence[Node], extra: Sequence[tuple[Input, np.ndarray]] = ()
+    ) -> tuple[bool, list[np.ndarray]]:
         """(exact?, values) of some nodes, in fractions if all of them are rational, else in floats."""
         inputs = [*self.inputs, *(node for node, _ in extra)]
         graph = Graph(inputs, roots)
@@ -64,7 +66,11 @@ def agree(exact: bool, left: Any, right: Any) -> bool:
     left, right = np.asarray(left), np.asarray(right)
     if left.shape != right.shape:
         return False
-    return bool(np.all(left == right)) if exact else np.allclose(left.astype(float), right.astype(float), **ROUNDING, equal_nan=True)
+    return (
+        bool(np.all(left == right))
+        if exact
+        else np.allclose(left.astype(float), right.astype(float), **ROUNDING, equal_nan=True)
+    )
 
 
 def value_law(operation: Operation, sample: Sample) -> None:
@@ -76,9 +82,13 @@ def value_law(operation: Operation, sample: Sample) -> None:
         assert value.dtype == node.dtype, f"{operation.name}: declared dtype {node.dtype}, NumPy gives {value.dtype}"
     exact, values = here.values(here.results)
     for fraction, value in zip(values, floats, strict=True):
-        assert fraction.shape == value.shape, f"{operation.name}: exact shape {fraction.shape}, NumPy gives {value.shape}"
+        assert fraction.shape == value.shape, (
+            f"{operation.name}: exact shape {fraction.shape}, NumPy gives {value.shape}"
+        )
         if exact:
-            assert np.allclose(value.astype(float), fraction.astype(float), rtol=1e-14, atol=1e-300), f"{operation.name}: {fraction} is not {value}"
+            assert np.allclose(value.astype(float), fraction.astype(float), rtol=1e-14, atol=1e-300), (
+                f"{operation.name}: {fraction} is not {value}"
+            )
 
 
 def inner_product_law(operation: Operation, sample: Sample) -> None:
@@ -95,15 +105,22 @@ def inner_product_law(operation: Operation, sample: Sample) -> None:
     supply = iter(values)
     left = [inner(next(supply), g) for node, (_, g) in zip(pushed, cotangents, strict=True) if node is not None]
     for node, given in zip(pulled, moving, strict=True):
-        assert node is None or node.type == given.type, f"{operation.name}: cotangent {node.type} of an operand {given.type}"
+        assert node is None or node.type == given.type, (
+            f"{operation.name}: cotangent {node.type} of an operand {given.type}"
+        )
     right = [inner(next(supply), t) for node, (_, t) in zip(pulled, tangents, strict=True) if node is not None]
     zero = Fraction(0) if exact else 0.0
-    assert agree(exact, sum(left, zero), sum(right, zero)), f"{operation.name}: <g, L t> = {sum(left)} but <g L, t> = {sum(right)}"
+    assert agree(exact, sum(left, zero), sum(right, zero)), (
+        f"{operation.name}: <g, L t> = {sum(left)} but <g L, t> = {sum(right)}"
+    )
 
 
 def inner(x: np.ndarray, y: np.ndarray) -> Any:
     """The inner product of two arrays, in fractions or floats as x is."""
-    return sum((a * (b if isinstance(a, Fraction) else float(b)) for a, b in zip(x.ravel(), y.ravel(), strict=True)), Fraction(0) if x.dtype == object else 0.0)
+    return sum(
+        (a * (b if isinstance(a, Fraction) else float(b)) for a, b in zip(x.ravel(), y.ravel(), strict=True)),
+        Fraction(0) if x.dtype == object else 0.0,
+    )
 
 
 def dual_law(operation: Operation, sample: Sample) -> None:
@@ -126,23 +143,37 @@ def dual_law(operation: Operation, sample: Sample) -> None:
         if is_floating(node.dtype):
             expected = slopes_of(witness)
             found = next(supply) if tangent is not None else np.full(node.shape, Fraction(0), object)
-            assert agree(True, found, expected), f"{operation.name}: forward mode gives {found}, dual numbers {expected}"
+            assert agree(True, found, expected), (
+                f"{operation.name}: forward mode gives {found}, dual numbers {expected}"
+            )
 
 
 def batch_law(operation: Operation, sample: Sample) -> None:
     """The batching rule gives what stacking the single results gives, whichever operands are batched."""
     here = Setting(operation, sample)
     count = len(here.inputs)
-    choices = [flags for flags in product([True, False], repeat=count) if any(flags)] if count <= 3 else [(True,) * count]
+    choices = (
+        [flags for flags in product([True, False], repeat=count) if any(flags)] if count <= 3 else [(True,) * count]
+    )
     for flags in choices:
-        stacks = [np.stack([x, 2 * x] if is_floating(x.dtype) and operation.name not in KEEP else [x, x]) if f else x for x, f in zip(here.floats, flags, strict=True)]
+        stacks = [
+            np.stack([x, 2 * x] if is_floating(x.dtype) and operation.name not in KEEP else [x, x]) if f else x
+            for x, f in zip(here.floats, flags, strict=True)
+        ]
         inputs = [Input(ArrayType.of(stack), f"b{k}") for k, stack in enumerate(stacks)]
         batched = evaluate(Graph(inputs, batch(here.results, here.inputs, inputs, flags, 2)), *stacks)
         for row in range(2):
-            single = evaluate(Graph(here.inputs, here.results), *(stack[row] if f else stack for stack, f in zip(stacks, flags, strict=True)))
+            single = evaluate(
+                Graph(here.inputs, here.results),
+                *(stack[row] if f else stack for stack, f in zip(stacks, flags, strict=True)),
+            )
             for many, one in zip(batched, single, strict=True):
-                assert many.shape == (2, *one.shape) and many.dtype == one.dtype, f"{operation.name}: batch {flags} of {one.shape} gave {many.shape}"
-                assert np.allclose(many[row].astype(float), one.astype(float), **ROUNDING, equal_nan=True), f"{operation.name}: batch {flags}: {many[row]} is not {one}"
+                assert many.shape == (2, *one.shape) and many.dtype == one.dtype, (
+                    f"{operation.name}: batch {flags} of {one.shape} gave {many.shape}"
+                )
+                assert np.allclose(many[row].astype(float), one.astype(float), **ROUNDING, equal_nan=True), (
+                    f"{operation.name}: batch {flags}: {many[row]} is not {one}"
+                )
 
 
 KEEP: set[str] = set()
@@ -171,17 +202,26 @@ EDGES = (np.nan, np.inf, -np.inf, 0.0, -0.0, 1.5, -2.0, 5e-324)
 
 
 def edge_law(operation: Elementwise, sample: Sample) -> None:
-    """The scalar body of a rational operation, run on floats, is NumPy's function at NaN, infinities, zeros and subnormals."""
+    """The scalar body of a rational operation, run on floats, is NumPy's function at NaN, infinities, zeros and
+    subnormals."""
     count = len(sample.operands)
     kinds = [np.asarray(operand).dtype for operand in sample.operands]
     axes = [EDGES if kind == object else (True, False) if kind == bool else (-7, -1, 0, 1, 3) for kind in kinds]
-    columns = [np.array(column, dtype=float if kind == object else kind) for column, kind in zip(zip(*product(*axes), strict=True), kinds, strict=True)]
+    columns = [
+        np.array(column, dtype=float if kind == object else kind)
+        for column, kind in zip(zip(*product(*axes), strict=True), kinds, strict=True)
+    ]
     with np.errstate(all="ignore"):
         expected = operation.reference(*columns, **sample.parameters)
-        found = [operation.scalar(FloatArithmetic(), *(column[k] for column in columns), **sample.parameters) for k in range(len(columns[0]))]
+        found = [
+            operation.scalar(FloatArithmetic(), *(column[k] for column in columns), **sample.parameters)
+            for k in range(len(columns[0]))
+        ]
     for k, (one, other) in enumerate(zip(found, expected, strict=True)):
         same = (np.isnan(one) and np.isnan(other)) or one == other
-        assert same, f"{operation.name}{tuple(column[k] for column in columns[:count])}: the body gives {one}, NumPy {other}"
+        assert same, (
+            f"{operation.name}{tuple(column[k] for column in columns[:count])}: the body gives {one}, NumPy {other}"
+        )
 
 
 def is_flat(operation: Operation) -> bool:

@@ -55,7 +55,10 @@ class Dual:
         exponent = Fraction(getattr(exponent, "value", exponent))
         if exponent == 0:
             return Dual(Fraction(1))
-        return Dual(exact_arithmetic.power(self.value, exponent), exponent * exact_arithmetic.power(self.value, exponent - 1) * self.slope)
+        return Dual(
+            exact_arithmetic.power(self.value, exponent),
+            exponent * exact_arithmetic.power(self.value, exponent - 1) * self.slope,
+        )
 
     def root(self, degree):
         root = exact_arithmetic.root(self.value, degree)

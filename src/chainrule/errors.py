@@ -6,6 +6,8 @@ clauses go on working.
 
 from __future__ import annotations
 
+from types import EllipsisType
+
 from chainrule.source import Location, user_location
 
 
@@ -14,15 +16,16 @@ class ChainruleError(Exception):
 
     The parts are attributes, so a program can read them: `operation`, `expected`, `got`, `remedy` and `location`.
 
-    >>> print(ShapeError("matmul", expected="equal inner axes", got="(2, 3) and (2, 4)", remedy="Transpose one operand.", location=None))
-    matmul: expected equal inner axes; got (2, 3) and (2, 4). Transpose one operand.
+    >>> error = ShapeError("matmul", expected="equal inner axes", got="2 and 3", remedy="Transpose one.", location=None)
+    >>> print(error)
+    matmul: expected equal inner axes; got 2 and 3. Transpose one.
     """
 
     def __init__(
-        self, operation: str, *, expected: str, got: str, remedy: str, location: Location | None | type[Ellipsis] = Ellipsis
+        self, operation: str, *, expected: str, got: str, remedy: str, location: Location | EllipsisType | None = ...
     ) -> None:
         self.operation, self.expected, self.got, self.remedy = operation, expected, got, remedy
-        self.location: Location | None = user_location() if location is Ellipsis else location  # type: ignore[assignment]
+        self.location = user_location() if location is ... else location
         super().__init__(operation, expected, got, remedy)
 
     @property
@@ -100,6 +103,6 @@ class ModelFileError(ChainruleError, ValueError):
 class DivergenceError(ChainruleError, FloatingPointError):
     """A training run whose loss became infinite or NaN. `run` holds the last finite state."""
 
-    def __init__(self, operation: str, *, run: object, **parts: str) -> None:
-        super().__init__(operation, **parts)
+    def __init__(self, operation: str, *, expected: str, got: str, remedy: str, run: object) -> None:
+        super().__init__(operation, expected=expected, got=got, remedy=remedy)
         self.run = run

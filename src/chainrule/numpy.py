@@ -1,7 +1,7 @@
 """NumPy, and what its protocols cannot reach: arrays made of traced values.
 
-Every name of NumPy is here. `array`, `asarray` and the like also take traced values, alone or in nested lists; all other
-functions are NumPy's own, which reach traced values by themselves.
+Every name of NumPy is here. `array`, `asarray` and the like also take traced values, alone or in nested lists; all
+other functions are NumPy's own, which reach traced values by themselves.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy
 
-from chainrule.trace import Traced
+from chainrule.graph import FUNCTIONS
+from chainrule.trace import Traced, apply_function
 
 
 def array(object: Any, dtype: Any = None) -> Any:
@@ -48,6 +49,18 @@ def ascontiguousarray(object: Any, dtype: Any = None) -> Any:
     array([1, 2])
     """
     return asarray(object, dtype) if _holds_traced(object) else numpy.ascontiguousarray(object, dtype)
+
+
+def take(a: Any, indices: Any, axis: int | None = None, mode: Any = "raise") -> Any:
+    """As `numpy.take`, also of a plain array by a traced index, which NumPy's own function cannot see.
+
+    >>> import chainrule as cr
+    >>> cr.jit(lambda k: cr.numpy.take(numpy.array([10.0, 20.0, 30.0]), k))(numpy.array([2, 0]))
+    array([30., 10.])
+    """
+    if isinstance(a, numpy.ndarray) and isinstance(indices, Traced):
+        return apply_function(FUNCTIONS[numpy.take], a, indices, axis=axis, mode=mode)
+    return numpy.take(a, indices, axis=axis, mode=mode)
 
 
 def _holds_traced(value: Any) -> bool:

@@ -45,7 +45,8 @@ _registered: dict[type, tuple[Flatten, Unflatten]] = {}
 def register_pytree(kind: type, flatten: Flatten, unflatten: Unflatten) -> None:
     """Make instances of `kind` containers.
 
-    `flatten(instance)` gives (children, memory) where memory is hashable; `unflatten(memory, children)` gives the instance.
+    `flatten(instance)` gives (children, memory) where memory is hashable; `unflatten(memory, children)` gives the
+    instance.
 
     >>> class Point:
     ...     def __init__(self, x, y): self.x, self.y = x, y
@@ -127,7 +128,10 @@ def flatten_like(structure: Structure, tree: Any, operation: str) -> list[Any]:
     leaves, found = flatten(tree)
     if found != structure:
         raise StructureError(
-            operation, expected=f"a tree of structure {structure}", got=f"{found}", remedy="Give both the same containers and keys."
+            operation,
+            expected=f"a tree of structure {structure}",
+            got=f"{found}",
+            remedy="Give both the same containers and keys.",
         )
     return leaves
 
@@ -143,7 +147,7 @@ def paths(structure: Structure, name: str) -> list[str]:
     if structure.kind is dict:
         steps = [f"[{key!r}]" for key in structure.memory]
     elif hasattr(structure.kind, "_fields"):
-        steps = [f".{field}" for field in structure.kind._fields]  # type: ignore[union-attr]
+        steps = [f".{field}" for field in structure.kind._fields]
     else:
         steps = [f"[{k}]" for k in range(len(structure.children))]
     return [path for step, child in zip(steps, structure.children, strict=True) for path in paths(child, name + step)]

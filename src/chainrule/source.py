@@ -14,7 +14,8 @@ from functools import lru_cache
 import numpy
 
 _INSIDE = tuple(
-    os.path.dirname(os.path.abspath(str(file))) + os.sep for file in (__file__, numpy.__file__, contextmanager.__code__.co_filename)
+    os.path.dirname(os.path.abspath(str(file))) + os.sep
+    for file in (__file__, numpy.__file__, contextmanager.__code__.co_filename)
 )
 _located: ContextVar[Location | None] = ContextVar("located", default=None)
 
@@ -41,7 +42,8 @@ class Location:
 
 @lru_cache(maxsize=4096)
 def _is_ours(file: str) -> bool:
-    """Whether a file belongs to the machinery (chainrule, NumPy, the standard library's contextlib) and not to its user."""
+    """Whether a file belongs to the machinery (chainrule, NumPy, the standard library's contextlib) and not to its
+    user."""
     path = os.path.abspath(file)
     if file.startswith("<") and not file.startswith(("<stdin", "<ipython", "<doctest", "<string")):
         return True

@@ -51,7 +51,9 @@ CASES = [
     Case("numpy.broadcast_to", lambda x: np.broadcast_to(x, (0, 3)), (_array(1, 3),), "empty"),
     Case("numpy.broadcast_arrays", np.broadcast_arrays, (_array(2, 1), _array(3))),
     Case("numpy.meshgrid", np.meshgrid, (_array(2), _array(3))),
-    Case("numpy.meshgrid", lambda x, y, z: np.meshgrid(x, y, z, indexing="ij"), (_array(2), _array(3), _array(2)), "ij"),
+    Case(
+        "numpy.meshgrid", lambda x, y, z: np.meshgrid(x, y, z, indexing="ij"), (_array(2), _array(3), _array(2)), "ij"
+    ),
     Case("numpy.meshgrid", lambda x, y: np.meshgrid(x, y, sparse=True), (_array(2), _array(3)), "sparse"),
     Case("numpy.meshgrid", np.meshgrid, (_array(2),), "one"),
     Case("numpy.atleast_1d", np.atleast_1d, (_array(),)),
@@ -62,7 +64,13 @@ CASES = [
     Case("numpy.concatenate", lambda x, y: np.concatenate((x, y, x), axis=-1), (_array(2, 3), _array(2, 1)), "axis"),
     Case("numpy.concatenate", lambda x, y: np.concatenate((x, y), axis=None), (_array(2, 3), _array(2)), "flat"),
     Case("numpy.concatenate", lambda x: np.concatenate([x, np.arange(2), np.zeros(0)]), (_array(3),), "constants"),
-    Case("numpy.concatenate", lambda x, y: np.concatenate([x, y], dtype=np.float32), (_array(3), _array(2)), "dtype", differentiable=False),
+    Case(
+        "numpy.concatenate",
+        lambda x, y: np.concatenate([x, y], dtype=np.float32),
+        (_array(3), _array(2)),
+        "dtype",
+        differentiable=False,
+    ),
     Case("numpy.concatenate", lambda x: np.concatenate(x), (_array(2, 3),), "rows"),
     Case("numpy.concat", lambda x, y: np.concat([x, y], axis=1), (_array(2, 3), _array(2, 1))),
     Case("numpy.stack", lambda x, y: np.stack([x, y]), (_array(3), _array(3))),
@@ -109,8 +117,13 @@ CASES = [
     Case("numpy.pad", lambda x: np.pad(x, ((1, 0), (2, 3))), (_array(2, 3),), "widths"),
     Case("numpy.pad", lambda x: np.pad(x, (1, 2), constant_values=3), (_array(2, 2),), "value"),
     Case("numpy.pad", lambda x: np.pad(x, 1, "constant", constant_values=((1, 2), (3, 4))), (_array(2, 2),), "values"),
-    Case("numpy.pad", lambda x, y: np.pad(x, ((1,), (0,)), constant_values=y), (_array(2, 2), _array()), "traced-value"),
-    *(Case("numpy.pad", lambda x, m=m: np.pad(x, ((1, 4), (0, 2)), m), (_array(3, 2),), m) for m in ("edge", "reflect", "symmetric", "wrap")),
+    Case(
+        "numpy.pad", lambda x, y: np.pad(x, ((1,), (0,)), constant_values=y), (_array(2, 2), _array()), "traced-value"
+    ),
+    *(
+        Case("numpy.pad", lambda x, m=m: np.pad(x, ((1, 4), (0, 2)), m), (_array(3, 2),), m)
+        for m in ("edge", "reflect", "symmetric", "wrap")
+    ),
     Case("numpy.diag", np.diag, (_array(3),), "of-a-vector"),
     Case("numpy.diag", lambda x: np.diag(x, 2), (_array(3),), "above"),
     Case("numpy.diag", lambda x: np.diag(x, k=-1), (_array(2),), "below"),

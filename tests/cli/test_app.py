@@ -56,7 +56,9 @@ def test_the_examples_reach_their_scores(command, tmp_path):
 
 def test_fit_prints_what_it_did(command, tmp_path):
     out = tmp_path / "cars.safetensors"
-    code, text, _ = command("fit", CARS, "--target", "mpg", "--drop", "name", "--epochs", 3, "--hidden", "8", "--out", out)
+    code, text, _ = command(
+        "fit", CARS, "--target", "mpg", "--drop", "name", "--epochs", 3, "--hidden", "8", "--out", out
+    )
     assert code == 0
     for words in ("regression", "held out", "horsepower", "median", "linear (ridge)", "this model", "Saved to"):
         assert words in text, words
@@ -125,11 +127,27 @@ CSV = "a,b,c\n" + "".join(f"{k},{k % 7},{'xyz'[k % 3]}\n" for k in range(40))
         ("a,b\n" + "1,\n" * 30, "b", "missing"),
         ("a,b\n" + "".join(f"{k},5\n" for k in range(30)), "b", "distinct"),
         ("a,b\n" + "".join(f"{k},{'inf' if k == 9 else k / 3}\n" for k in range(30)), "b", "row 10"),
-        ("a,b\n" + "".join(f"{k},{'once' if k == 4 else 'often' if k % 2 else 'also'}\n" for k in range(30)), "b", "once"),
+        (
+            "a,b\n" + "".join(f"{k},{'once' if k == 4 else 'often' if k % 2 else 'also'}\n" for k in range(30)),
+            "b",
+            "once",
+        ),
         ("a,b\n1,2\n3\n4,5\n", "b", "line 3"),
         ('a,b\n1,"2\n', "b", "line"),
     ],
-    ids=["no file", "no column", "nearest column", "empty", "no rows", "missing", "constant", "infinite", "a class once", "a short line", "an open quote"],
+    ids=[
+        "no file",
+        "no column",
+        "nearest column",
+        "empty",
+        "no rows",
+        "missing",
+        "constant",
+        "infinite",
+        "a class once",
+        "a short line",
+        "an open quote",
+    ],
 )
 def test_bad_tables(command, tmp_path, content, target, words):
     table, out = tmp_path / "table.csv", tmp_path / "model.safetensors"
@@ -145,7 +163,9 @@ def test_bad_tables(command, tmp_path, content, target, words):
     assert len(list(tmp_path.iterdir())) == (content is not None)
 
 
-@pytest.mark.parametrize("damage", ["truncated", "altered", "not ours", "hostile", "another kind", "missing", "a folder"])
+@pytest.mark.parametrize(
+    "damage", ["truncated", "altered", "not ours", "hostile", "another kind", "missing", "a folder"]
+)
 def test_bad_models(command, penguins, tmp_path, damage):
     model = tmp_path / "model"
     whole = penguins.read_bytes()
@@ -169,7 +189,15 @@ def test_bad_models(command, penguins, tmp_path, damage):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("kind", "x"), ("sizes", [4, 3]), ("sizes", ["a", 2]), ("sizes", [9]), ("activation", "sine"), ("target", {}), ("preprocessor", [])],
+    [
+        ("kind", "x"),
+        ("sizes", [4, 3]),
+        ("sizes", ["a", 2]),
+        ("sizes", [9]),
+        ("activation", "sine"),
+        ("target", {}),
+        ("preprocessor", []),
+    ],
 )
 def test_models_whose_metadata_does_not_fit(command, penguins, tmp_path, key, value):
     tensors, metadata = read_model(penguins)
@@ -251,7 +279,13 @@ def test_a_fault_of_ours_is_a_sentence_too(command, monkeypatch):
 
 
 def test_the_installed_command():
-    done = subprocess.run([sys.executable, "-c", "from chainrule.cli import main; main()", "--version"], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", "from chainrule.cli import main; main()", "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert done.returncode == 0
     assert done.stdout.startswith("chainrule ")
 

@@ -28,7 +28,12 @@ def put(index, value):
 @pytest.mark.parametrize(
     ("call", "array", "error", "words"),
     [
-        (put(slice(2), np.zeros(3)), x, ShapeError, "a value that broadcasts to the indexed elements, of shape (2,); got shape (3,)"),
+        (
+            put(slice(2), np.zeros(3)),
+            x,
+            ShapeError,
+            "a value that broadcasts to the indexed elements, of shape (2,); got shape (3,)",
+        ),
         (put(slice(2), np.zeros((2, 1))), x, ShapeError, "got shape (2, 1)"),
         (put([0, 1], np.zeros(3)), x, ShapeError, "of shape (2,); got shape (3,)"),
         (put(np.array([True, False, True]), np.zeros(3)), x, ShapeError, "of shape (2,); got shape (3,)"),

@@ -12,7 +12,6 @@ from chainrule.pytree import flatten
 from tests.cases import all_cases
 
 
-
 def is_floating(case):
     """Whether any array of the case is floating, so that other dtypes can take its place."""
     return any(array.dtype.kind == "f" for array in case.arrays)
@@ -34,7 +33,12 @@ def by_floats(case, arrays, call):
 CASES = all_cases()
 SMOOTH = [case for case in CASES if case.differentiable]
 BATCHABLE = [case for case in CASES if case.batchable]
-TYPED = [(case, dtype) for case in CASES for dtype in (np.float64, np.float32, np.int64) if dtype is np.float64 or is_floating(case)]
+TYPED = [
+    (case, dtype)
+    for case in CASES
+    for dtype in (np.float64, np.float32, np.int64)
+    if dtype is np.float64 or is_floating(case)
+]
 
 
 def test_case_names_are_distinct():
@@ -60,7 +64,11 @@ def test_value(case, dtype):
         except (TypeError, ValueError, ZeroDivisionError, np.linalg.LinAlgError):
             assert dtype is np.int64, "NumPy itself refuses this case"
             return
-        if any(np.asarray(leaf).dtype not in (*map(np.dtype, ("bool", "f4", "f8", "i8", "i4", "u8", "i2", "i1", "u1", "u2", "u4")),) for leaf in flatten(expected)[0]):
+        if any(
+            np.asarray(leaf).dtype
+            not in (*map(np.dtype, ("bool", "f4", "f8", "i8", "i4", "u8", "i2", "i1", "u1", "u2", "u4")),)
+            for leaf in flatten(expected)[0]
+        ):
             with pytest.raises(DtypeError):
                 jit(case.call)(*arrays)
             return
@@ -74,7 +82,10 @@ def test_derivatives_to_second_order(case):
 
 @pytest.mark.parametrize("case", BATCHABLE, ids=lambda case: case.id)
 def test_vmap(case):
-    stacks = [np.stack([array, array[::-1] if array.ndim and case.differentiable and case.reversible else array]) for array in case.arrays]
+    stacks = [
+        np.stack([array, array[::-1] if array.ndim and case.differentiable and case.reversible else array])
+        for array in case.arrays
+    ]
     many = vmap(case.call)(*stacks)
     for row in range(2):
         single = case.call(*(stack[row] for stack in stacks))

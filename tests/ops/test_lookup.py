@@ -19,14 +19,39 @@ EDGES = np.array([-np.inf, -1.0, -0.0, 0.0, 0.5, 2.0, 3.0, np.inf, np.nan])
     ("call", "array", "error", "words"),
     [
         (lambda x: np.searchsorted(x, 1.0), x23, ShapeError, "sorted numbers along one axis; got shape (2, 3)"),
-        (lambda x: np.searchsorted(x, 1.0, side="middle"), x, ArgumentError, """the side "left" or "right"; got 'middle'"""),
+        (
+            lambda x: np.searchsorted(x, 1.0, side="middle"),
+            x,
+            ArgumentError,
+            """the side "left" or "right"; got 'middle'""",
+        ),
         (lambda x: np.digitize(x, [0, 2, 1]), x, ArgumentError, "bins that rise or fall throughout; got [0 2 1]"),
-        (lambda x: np.digitize(x, x23), x, ShapeError, "digitize: expected sorted numbers along one axis; got shape (2, 3)"),
+        (
+            lambda x: np.digitize(x, x23),
+            x,
+            ShapeError,
+            "digitize: expected sorted numbers along one axis; got shape (2, 3)",
+        ),
         (lambda x: np.interp(0.5, x, x[:2]), x, ShapeError, "at least one point; got shapes (3,) and (2,)"),
         (lambda x: np.interp(0.5, x[:0], x[:0]), x, ShapeError, "at least one point; got shapes (0,) and (0,)"),
-        (lambda x: np.select([x > 0], [x, x]), x, ArgumentError, "as many choices as conditions, at least one; got 2 choices and 1 conditions"),
-        (lambda x: np.select([x > 0, x], [x, x]), x, DtypeError, "conditions of booleans; got float64[3] in condition 1"),
-        (lambda x: np.choose([0, 5, 1], [x, x]), x, AxisError, "an index from -2 to 1 into axis 0 of shape (2,); got 5"),
+        (
+            lambda x: np.select([x > 0], [x, x]),
+            x,
+            ArgumentError,
+            "as many choices as conditions, at least one; got 2 choices and 1 conditions",
+        ),
+        (
+            lambda x: np.select([x > 0, x], [x, x]),
+            x,
+            DtypeError,
+            "conditions of booleans; got float64[3] in condition 1",
+        ),
+        (
+            lambda x: np.choose([0, 5, 1], [x, x]),
+            x,
+            AxisError,
+            "an index from -2 to 1 into axis 0 of shape (2,); got 5",
+        ),
         (lambda x: np.bincount([0, 1], weights=x), x, ShapeError, "weights of shape (2,); got (3,)"),
         (lambda x: np.bincount(x), x, DtypeError, "integers along one axis; got float64[3]"),
         (lambda x: np.bincount(x.astype(int) - 1), x, ArgumentError, "integers of 0 or more; got -1"),
@@ -39,7 +64,9 @@ def test_what_does_not_fit_is_refused(call, array, error, words):
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_search_at_the_edges(side):
     table = np.array([-1.0, 0.0, 0.0, 2.0, np.nan])
-    np.testing.assert_array_equal(jit(lambda a, v: np.searchsorted(a, v, side))(table, EDGES), np.searchsorted(table, EDGES, side))
+    np.testing.assert_array_equal(
+        jit(lambda a, v: np.searchsorted(a, v, side))(table, EDGES), np.searchsorted(table, EDGES, side)
+    )
 
 
 def test_search_compares_in_the_common_dtype():

@@ -50,11 +50,19 @@ def test_value_law_catches_a_wrong_value(planted):
 
 
 def test_value_law_catches_a_wrong_shape(planted):
-    caught(laws.value_law, planted("sum", reference=lambda x, *, axes: np.sum(x, axis=axes, keepdims=True)), first(OPERATIONS["sum"]))
+    caught(
+        laws.value_law,
+        planted("sum", reference=lambda x, *, axes: np.sum(x, axis=axes, keepdims=True)),
+        first(OPERATIONS["sum"]),
+    )
 
 
 def test_value_law_catches_a_wrong_dtype(planted):
-    caught(laws.value_law, planted("multiply", reference=lambda x, y: np.multiply(x, y).astype(np.float32)), first(OPERATIONS["multiply"]))
+    caught(
+        laws.value_law,
+        planted("multiply", reference=lambda x, y: np.multiply(x, y).astype(np.float32)),
+        first(OPERATIONS["multiply"]),
+    )
 
 
 def test_inner_product_law_catches_a_wrong_adjoint(planted):
@@ -63,11 +71,17 @@ def test_inner_product_law_catches_a_wrong_adjoint(planted):
 
 
 def test_dual_law_catches_a_wrong_partial(planted):
-    caught(laws.dual_law, planted("multiply", derivative=Partials(lambda x, y, out: (y, y))), first(OPERATIONS["multiply"]))
+    caught(
+        laws.dual_law, planted("multiply", derivative=Partials(lambda x, y, out: (y, y))), first(OPERATIONS["multiply"])
+    )
 
 
 def test_dual_law_catches_a_missing_partial(planted):
-    caught(laws.dual_law, planted("multiply", derivative=Partials(lambda x, y, out: (y, None))), first(OPERATIONS["multiply"]))
+    caught(
+        laws.dual_law,
+        planted("multiply", derivative=Partials(lambda x, y, out: (y, None))),
+        first(OPERATIONS["multiply"]),
+    )
 
 
 def test_batch_law_catches_a_wrong_axis(planted):

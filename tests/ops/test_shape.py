@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 import pytest
 
@@ -60,7 +62,7 @@ def test_questions_about_a_traced_value_have_plain_answers():
 
 
 def test_a_traced_length_is_a_guarded_number():
-    traces = []
+    traces = deque()  # a list would be watched: what a function closes over is part of its trace
 
     @jit
     def shaped(x, n):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ArgumentError, AxisError, ShapeError
-from chainrule.ops.slices import cut, place, range_of, whole
-from chainrule.graph import Graph, Input
 from chainrule.evaluate import evaluate
+from chainrule.graph import Graph, Input
+from chainrule.ops.slices import cut, place, range_of, whole
 from chainrule.types import ArrayType
 from tests.ops.refuse import refused
 
@@ -24,7 +24,12 @@ x23 = np.arange(6.0).reshape(2, 3)
         (lambda x: np.rot90(x, 0.5), x23, ArgumentError, "rot90: expected an integer; got 0.5"),
         (lambda x: np.diagonal(x), x, ShapeError, "diagonal: expected an array of at least two axes; got shape (3,)"),
         (lambda x: np.diagonal(x, 0, 1, 1), x23, AxisError, "diagonal: expected each axis once; got (1, 1)"),
-        (lambda x: np.diag(x), x23[None], ShapeError, "diag: expected an array of one or two axes; got shape (1, 2, 3)"),
+        (
+            lambda x: np.diag(x),
+            x23[None],
+            ShapeError,
+            "diag: expected an array of one or two axes; got shape (1, 2, 3)",
+        ),
         (lambda x: np.tril(x.sum()), x, ShapeError, "tril: expected an array of at least one axis; got shape ()"),
     ],
 )

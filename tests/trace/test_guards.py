@@ -1,4 +1,5 @@
-"""Python's own control flow on traced values: decisions are guards, and a call that decides otherwise is traced anew."""
+"""Python's own control flow on traced values: decisions are guards, and a call that decides otherwise is traced
+anew."""
 
 from __future__ import annotations
 
@@ -62,7 +63,11 @@ def test_for_over_an_axis_and_len():
     np.testing.assert_array_equal(cr.grad(f)(np.ones((2, 3))), [[3, 0, 0], [3, 0, 0]])
 
 
-@pytest.mark.parametrize(("ask", "value"), [(float, 2.5), (int, 2), (bool, True), (lambda x: x.item(), 2.5)], ids=["float", "int", "bool", "item"])
+@pytest.mark.parametrize(
+    ("ask", "value"),
+    [(float, 2.5), (int, 2), (bool, True), (lambda x: x.item(), 2.5)],
+    ids=["float", "int", "bool", "item"],
+)
 def test_numbers_on_request(ask, value):
     note = Note()
     slope = cr.grad(lambda x: (note(ask(x)), x * 3)[1])
@@ -86,7 +91,11 @@ def test_guards_of_an_inner_function_reach_the_outer():
     assert [float(f(x)) for x in (1.0, 0.1, 3.0)] == [4, 1, 12]
 
 
-@pytest.mark.parametrize("construct", [lambda x: x if x[0] > 0 else -x, lambda x: float(x[0]) * x, lambda x: x[x > 0]], ids=["if", "float", "mask"])
+@pytest.mark.parametrize(
+    "construct",
+    [lambda x: x if x[0] > 0 else -x, lambda x: float(x[0]) * x, lambda x: x[x > 0]],
+    ids=["if", "float", "mask"],
+)
 def test_no_numbers_inside_vmap(construct):
     with pytest.raises(ConcreteError, match="test_guards") as caught:
         cr.vmap(construct)(np.ones((2, 3)))

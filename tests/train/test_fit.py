@@ -58,19 +58,37 @@ def test_every_row_is_seen_once_an_epoch_and_in_a_new_order():
     def loss(theta, k):
         return np.sum(theta * np.where(np.arange(count) == k[:, None], 1.0, 0.0).sum(axis=0))
 
-    run = cr.fit(loss, np.zeros(count), (np.arange(count),), optimizer=cr.optim.gradient_descent(1.0), batch_size=4, epochs=3)
+    run = cr.fit(
+        loss, np.zeros(count), (np.arange(count),), optimizer=cr.optim.gradient_descent(1.0), batch_size=4, epochs=3
+    )
     np.testing.assert_array_equal(run.params, -3 * np.ones(count))
     assert (run.steps, run.epochs) == (9, 3)
     seen = []
-    cr.fit(loss, np.zeros(count), (np.arange(count),), optimizer=cr.optim.gradient_descent(1.0), batch_size=5, epochs=2, progress=seen.append)
+    cr.fit(
+        loss,
+        np.zeros(count),
+        (np.arange(count),),
+        optimizer=cr.optim.gradient_descent(1.0),
+        batch_size=5,
+        epochs=2,
+        progress=seen.append,
+    )
     assert [(p.step, p.total, p.epoch) for p in seen] == [(2, 4, 1), (4, 4, 2)]
-    orders = [cr.fit(loss, np.zeros(count), (np.arange(count),), optimizer=cr.optim.gradient_descent(1.0), batch_size=5, epochs=k).state["order"] for k in (1, 2)]
+    orders = [
+        cr.fit(
+            loss, np.zeros(count), (np.arange(count),), optimizer=cr.optim.gradient_descent(1.0), batch_size=5, epochs=k
+        ).state["order"]
+        for k in (1, 2)
+    ]
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(count))
     assert list(orders[0]) != list(orders[1])
 
 
 def test_the_seed_gives_the_bits(data):
-    runs = [cr.fit(line, start(), data, optimizer=cr.optim.adam(0.1), batch_size=4, epochs=3, seed=seed) for seed in (1, 1, 2)]
+    runs = [
+        cr.fit(line, start(), data, optimizer=cr.optim.adam(0.1), batch_size=4, epochs=3, seed=seed)
+        for seed in (1, 1, 2)
+    ]
     assert runs[0].params["w"].tobytes() == runs[1].params["w"].tobytes()
     assert runs[0].losses.tobytes() == runs[1].losses.tobytes()
     assert runs[0].losses.tobytes() != runs[2].losses.tobytes()
@@ -80,7 +98,15 @@ def test_without_shuffling_the_rows_come_in_order():
     def loss(theta, x):
         return theta * 0 + np.mean(x)
 
-    run = cr.fit(loss, np.zeros(()), (np.arange(6.0),), optimizer=cr.optim.gradient_descent(1.0), batch_size=4, epochs=2, shuffle=False)
+    run = cr.fit(
+        loss,
+        np.zeros(()),
+        (np.arange(6.0),),
+        optimizer=cr.optim.gradient_descent(1.0),
+        batch_size=4,
+        epochs=2,
+        shuffle=False,
+    )
     np.testing.assert_array_equal(run.losses, [1.5, 4.5, 1.5, 4.5])
     np.testing.assert_array_equal(run.history["loss"], [2.5, 2.5])
     np.testing.assert_array_equal(run.history["epoch"], [1, 2])
@@ -92,7 +118,9 @@ def test_steps_end_within_an_epoch(data):
 
 
 def test_validation_and_patience(data):
-    run = cr.fit(line, start(), data, optimizer=cr.optim.adam(0.5), batch_size=4, epochs=200, validation=0.3, patience=3)
+    run = cr.fit(
+        line, start(), data, optimizer=cr.optim.adam(0.5), batch_size=4, epochs=200, validation=0.3, patience=3
+    )
     scores = run.history["validation_loss"]
     assert run.status == "stopped early"
     assert run.epochs == len(scores) == np.argmin(scores) + 1 + 3
@@ -110,7 +138,16 @@ def test_python_decides_within_the_loss(data):
             return np.mean(np.abs(error))
         return np.mean(error**2)
 
-    run = cr.fit(loss, start(), data, optimizer=cr.optim.gradient_descent(0.1), batch_size=8, epochs=20, shuffle=False, validation=data)
+    run = cr.fit(
+        loss,
+        start(),
+        data,
+        optimizer=cr.optim.gradient_descent(0.1),
+        batch_size=8,
+        epochs=20,
+        shuffle=False,
+        validation=data,
+    )
     params, losses = start(), []
     for step in range(60):
         rows = slice(step % 3 * 8, step % 3 * 8 + 8)
@@ -188,7 +225,9 @@ def test_fit_inside_a_traced_function_is_refused(data):
     from chainrule.errors import UnsupportedError
 
     def outer(scale):
-        return cr.fit(lambda p, x, y: line(p, x, y) * scale, start(), data, optimizer=RULES["adam"], steps=1).params["b"]
+        return cr.fit(lambda p, x, y: line(p, x, y) * scale, start(), data, optimizer=RULES["adam"], steps=1).params[
+            "b"
+        ]
 
     with pytest.raises(UnsupportedError, match="closes over a traced value"):
         cr.grad(outer)(1.0)

@@ -12,7 +12,9 @@ def main() -> None:
         import rich  # noqa: F401
         import typer  # noqa: F401
     except ImportError as error:
-        print(f"chainrule: the command needs the package {error.name}. Run: pip install 'chainrule[cli]'", file=sys.stderr)
+        print(
+            f"chainrule: the command needs the package {error.name}. Run: pip install 'chainrule[cli]'", file=sys.stderr
+        )
         raise SystemExit(3) from None
     from chainrule.cli.app import run
 

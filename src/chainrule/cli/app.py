@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 
 
-class TaskName(str, Enum):
+class TaskName(StrEnum):
     """What the target asks for."""
 
     regression = "regression"
@@ -45,7 +45,9 @@ def _version(asked: bool) -> None:
 def options(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Options of every command."""
     context.obj = debug
@@ -53,17 +55,57 @@ def options(
 
 @app.command()
 def fit(
-    table: Annotated[Path, typer.Argument(metavar="TABLE", help="The table: a CSV or Parquet file with a row of column names.", show_default=False)],
-    target: Annotated[str, typer.Option("--target", metavar="COLUMN", help="The column to predict.", show_default=False)],
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to save the model, for example model.safetensors.", show_default=False)] = None,
-    drop: Annotated[list[str] | None, typer.Option("--drop", metavar="COLUMN", help="A column to leave out; may be given again.", show_default=False)] = None,
-    task: Annotated[TaskName | None, typer.Option("--task", metavar="TASK", help="regression or classification; inferred from the target if not given.", show_default=False)] = None,
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TABLE", help="The table: a CSV or Parquet file with a row of column names.", show_default=False
+        ),
+    ],
+    target: Annotated[
+        str, typer.Option("--target", metavar="COLUMN", help="The column to predict.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Where to save the model, for example model.safetensors.", show_default=False
+        ),
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option("--drop", metavar="COLUMN", help="A column to leave out; may be given again.", show_default=False),
+    ] = None,
+    task: Annotated[
+        TaskName | None,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="regression or classification; inferred from the target if not given.",
+            show_default=False,
+        ),
+    ] = None,
     hidden: Annotated[str, typer.Option("--hidden", metavar="WIDTHS", help="Widths of the hidden layers.")] = "64,64",
-    epochs: Annotated[int, typer.Option("--epochs", metavar="COUNT", min=1, help="Passes over the training rows, at most.")] = 200,
+    epochs: Annotated[
+        int, typer.Option("--epochs", metavar="COUNT", min=1, help="Passes over the training rows, at most.")
+    ] = 200,
     batch_size: Annotated[int, typer.Option("--batch-size", metavar="ROWS", min=1, help="Rows in a step.")] = 32,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="STEP", help="Adam's first step size; it falls to zero along a cosine.")] = 3e-3,
-    held_out: Annotated[float, typer.Option("--held-out", metavar="FRACTION", help="The fraction of rows held back for the scores.")] = 0.2,
-    seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", min=0, help="Decides split, first weights and order. The same seed gives the same model.")] = 0,
+    learning_rate: Annotated[
+        float,
+        typer.Option(
+            "--learning-rate", metavar="STEP", help="Adam's first step size; it falls to zero along a cosine."
+        ),
+    ] = 3e-3,
+    held_out: Annotated[
+        float, typer.Option("--held-out", metavar="FRACTION", help="The fraction of rows held back for the scores.")
+    ] = 0.2,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed",
+            metavar="NUMBER",
+            min=0,
+            help="Decides split, first weights and order. The same seed gives the same model.",
+        ),
+    ] = 0,
 ) -> None:
     """Fit a model to a table, score it on held-out rows, and save it.
 
@@ -90,9 +132,26 @@ def fit(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `chainrule fit` saved.", show_default=False)],
-    table: Annotated[Path, typer.Argument(metavar="TABLE", help="The rows to predict: a CSV or Parquet file with the model's columns.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the rows with their predictions: .csv or .parquet.", show_default=False)],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model that `chainrule fit` saved.", show_default=False)
+    ],
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TABLE",
+            help="The rows to predict: a CSV or Parquet file with the model's columns.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Where to write the rows with their predictions: .csv or .parquet.",
+            show_default=False,
+        ),
+    ],
 ) -> None:
     """Predict the target for the rows of a table.
 
@@ -118,7 +177,12 @@ def _widths(text: str) -> tuple[int, ...]:
     except ValueError:
         widths = (0,)
     if any(width < 1 for width in widths):
-        raise ArgumentError("--hidden", expected="--hidden to be widths of at least 1, such as 64,64", got=repr(text), remedy="Separate integers by commas.")
+        raise ArgumentError(
+            "--hidden",
+            expected="--hidden to be widths of at least 1, such as 64,64",
+            got=repr(text),
+            remedy="Separate integers by commas.",
+        )
     return widths
 
 
@@ -126,7 +190,12 @@ def _check_folder(out: Path) -> None:
     """Refuse an output that cannot be written before anything is computed."""
     if out.is_dir() or not out.parent.is_dir():
         got = f"{str(out)!r}, which is a folder" if out.is_dir() else f"{str(out)!r}, in a folder that does not exist"
-        raise ArgumentError("--out", expected="--out to be a file in a folder that exists", got=got, remedy="Name another file, or make the folder first.")
+        raise ArgumentError(
+            "--out",
+            expected="--out to be a file in a folder that exists",
+            got=got,
+            remedy="Name another file, or make the folder first.",
+        )
 
 
 def run(arguments: list[str] | None = None) -> None:
@@ -135,16 +204,16 @@ def run(arguments: list[str] | None = None) -> None:
     try:
         app(args=given)
     except ChainruleError as error:
-        code = MISSING_PACKAGE if isinstance(error, DependencyError) else BAD_INPUT
         sentence = f"expected {error.expected}; got {error.got}. {error.remedy}"
-        _trace(given)
+        raise _ended(sentence, MISSING_PACKAGE if isinstance(error, DependencyError) else BAD_INPUT, given) from None
     except Exception as error:  # the last line of defence: a user sees a sentence, whatever happened
-        code, sentence = OUR_FAULT, f"a fault of chainrule's own: {type(error).__name__}: {error}. Run again with --debug and report it."
-        _trace(given)
-    print(f"chainrule: {sentence}", file=sys.stderr)
-    raise SystemExit(code)
+        sentence = f"a fault of chainrule's own: {type(error).__name__}: {error}. Run again with --debug and report it."
+        raise _ended(sentence, OUR_FAULT, given) from None
 
 
-def _trace(given: list[str]) -> None:
+def _ended(sentence: str, code: int, given: list[str]) -> SystemExit:
+    """Say what happened, with the traceback if it was asked for, and how to exit."""
     if "--debug" in given:
         traceback.print_exc()
+    print(f"chainrule: {sentence}", file=sys.stderr)
+    return SystemExit(code)

@@ -16,7 +16,10 @@ def fitted(console: Console, table: Path, target: str, result: TableFit, out: Pa
     """The summary of a fit: rows, what was done to the columns, scores beside the baselines."""
     learned, held = result.rows
     model = result.model
-    console.print(f"[bold]{table.name}[/bold]: {model.target.task} of [bold]{target}[/bold], {learned} rows to learn from and {held} held out.")
+    console.print(
+        f"[bold]{table.name}[/bold]: {model.target.task} of [bold]{target}[/bold], "
+        f"{learned} rows to learn from and {held} held out."
+    )
     for note in result.notes:
         console.print(f"  {note}", highlight=False)
     run = result.run

@@ -31,7 +31,12 @@ def predicted_frame(model: TableModel, frame: polars.DataFrame) -> polars.DataFr
         columns |= {f"probability_{name}": probabilities[:, k] for k, name in enumerate(model.target.class_names)}
     taken = [name for name in columns if name in frame.columns]
     if taken:
-        raise DataError("predict", expected="a table without the columns that are to be written", got=f"a column {taken[0]!r}", remedy="Rename or drop it.")
+        raise DataError(
+            "predict",
+            expected="a table without the columns that are to be written",
+            got=f"a column {taken[0]!r}",
+            remedy="Rename or drop it.",
+        )
     return frame.with_columns(polars.Series(name, values) for name, values in columns.items())
 
 
@@ -42,11 +47,18 @@ def write_table(frame: polars.DataFrame, out: Path) -> None:
         ArgumentError: another ending, or a place that cannot be written to.
     """
     if out.suffix.lower() not in (".csv", ".parquet"):
-        raise ArgumentError("--out", expected="--out to end in .csv or .parquet", got=repr(out.name), remedy="Choose one of the two.")
+        raise ArgumentError(
+            "--out", expected="--out to end in .csv or .parquet", got=repr(out.name), remedy="Choose one of the two."
+        )
     try:
         handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
     except OSError as error:
-        raise ArgumentError("--out", expected="--out to be in a folder that can be written to", got=f"{str(out.parent)!r} ({error.strerror})", remedy="Choose another folder.") from None
+        raise ArgumentError(
+            "--out",
+            expected="--out to be in a folder that can be written to",
+            got=f"{str(out.parent)!r} ({error.strerror})",
+            remedy="Choose another folder.",
+        ) from None
     try:
         with os.fdopen(handle, "wb") as file:
             frame.write_csv(file) if out.suffix.lower() == ".csv" else frame.write_parquet(file)

@@ -11,13 +11,15 @@ from chainrule.graph import Constant, Input, Node, apply, in_order
 from chainrule.source import located
 
 
-def batch(outputs: Sequence[Node], inputs: Sequence[Node], replacements: Sequence[Node], batched: Sequence[bool], size: int) -> list[Node]:
+def batch(
+    outputs: Sequence[Node], inputs: Sequence[Node], replacements: Sequence[Node], batched: Sequence[bool], size: int
+) -> list[Node]:
     """The outputs with the inputs replaced; where `batched`, a replacement has a leading axis of `size`.
 
     Every output gets that axis; one that does not depend on a batched input is repeated along it.
     """
     made: dict[Node, Any] = dict(zip(inputs, replacements, strict=True))
-    has = {node: flag for node, flag in zip(inputs, batched, strict=True)}
+    has = dict(zip(inputs, batched, strict=True))
     for node in in_order(outputs, known=made):
         has[node] = any(has[operand] for operand in node.operands)
         if isinstance(node, (Input, Constant)):
@@ -27,7 +29,7 @@ def batch(outputs: Sequence[Node], inputs: Sequence[Node], replacements: Sequenc
         with located(node.location):
             if has[node]:
                 flags = tuple(has[operand] for operand in node.operands)
-                made[node] = node.operation.batch(operands, flags, size, **node.parameters)  # type: ignore[union-attr]
+                made[node] = node.operation.batch(operands, flags, size, **node.parameters)
             else:
-                made[node] = apply(node.operation, operands, node.parameters)  # type: ignore[arg-type]
+                made[node] = apply(node.operation, operands, node.parameters)
     return [made[node] if has[node] else np.broadcast_to(made[node], (size, *made[node].shape)) for node in outputs]

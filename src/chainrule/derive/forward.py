@@ -8,7 +8,20 @@ from typing import Any
 import numpy as np
 
 from chainrule.derive.reverse import as_tuple, times
-from chainrule.graph import Derivative, Flat, Linear, Node, Partials, Structural, Tangents, apply, constant, depends_on, in_order, project
+from chainrule.graph import (
+    Derivative,
+    Flat,
+    Linear,
+    Node,
+    Partials,
+    Structural,
+    Tangents,
+    apply,
+    constant,
+    depends_on,
+    in_order,
+    project,
+)
 from chainrule.ops import cast
 from chainrule.source import located
 from chainrule.types import is_floating
@@ -18,7 +31,9 @@ Tangent = Node | None
 
 def forward(outputs: Sequence[Node], inputs: Sequence[Node], tangents: Sequence[Tangent]) -> list[Tangent]:
     """The tangents of the outputs for these tangents of the inputs; None where nothing flows."""
-    known: dict[Node, Any] = {node: tangent for node, tangent in zip(inputs, tangents, strict=True) if tangent is not None}
+    known: dict[Node, Any] = {
+        node: tangent for node, tangent in zip(inputs, tangents, strict=True) if tangent is not None
+    }
     active = depends_on(outputs, known)
     for node in in_order(outputs, known=set(inputs)):
         if node in active and node.operation is not None:
@@ -34,7 +49,7 @@ def push(node: Node, tangents: Sequence[Any]) -> Any:
     operation, parameters = node.operation, node.parameters
     if operation is project:
         return tangents[0][parameters["index"]] if tangents[0] is not None else None
-    return push_by(operation.derivative, node, tangents)  # type: ignore[union-attr]
+    return push_by(operation.derivative, node, tangents)
 
 
 def push_by(derivative: Derivative, node: Node, tangents: Sequence[Any]) -> Any:
@@ -52,11 +67,16 @@ def push_by(derivative: Derivative, node: Node, tangents: Sequence[Any]) -> Any:
             terms = [times(tangents[k], partials[k]) for k in moving]
             return total([fill(term, node) for term in terms if term is not None and is_floating(node.dtype)])
         case Linear(_, _, True):
-            moved = tuple(zeros(operand) if tangent is None else tangent for operand, tangent in zip(operands, tangents, strict=True))
-            return apply(operation, moved, parameters) if moving else None  # type: ignore[arg-type]
+            moved = tuple(
+                zeros(operand) if tangent is None else tangent
+                for operand, tangent in zip(operands, tangents, strict=True)
+            )
+            return apply(operation, moved, parameters) if moving else None
         case Linear(_, numbers):
             moving = [k for k in moving if numbers is None or k in numbers]
-            return total([apply(operation, (*operands[:k], tangents[k], *operands[k + 1 :]), parameters) for k in moving])  # type: ignore[arg-type]
+            return total(
+                [apply(operation, (*operands[:k], tangents[k], *operands[k + 1 :]), parameters) for k in moving]
+            )
         case Tangents(rule, numbers):
             result = node.results if isinstance(node.type, tuple) else node
             moving = [k for k in moving if numbers is None or k in numbers]

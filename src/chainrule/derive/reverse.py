@@ -10,7 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from chainrule.graph import Derivative, Flat, Input, Linear, Node, Partials, Structural, Tangents, depends_on, in_order, project
+from chainrule.graph import (
+    Derivative,
+    Flat,
+    Input,
+    Linear,
+    Node,
+    Partials,
+    Structural,
+    Tangents,
+    depends_on,
+    in_order,
+    project,
+)
 from chainrule.ops import cast, contribute, unbroadcast
 from chainrule.source import located
 from chainrule.types import is_floating
@@ -58,7 +70,7 @@ def pull(node: Node, g: Any, active: set[Node]) -> Iterator[tuple[Node, Any]]:
         results[parameters["index"]] = g
         yield operands[0], tuple(results)
         return
-    for derivative in as_tuple(operation.derivative):  # type: ignore[union-attr]
+    for derivative in as_tuple(operation.derivative):
         yield from pull_by(derivative, node, g, active)
 
 
@@ -80,7 +92,9 @@ def pull_by(derivative: Derivative, node: Node, g: Any, active: set[Node]) -> It
             for k in differentiable(operands, active, numbers):
                 tangent = Input(operands[k].type, "tangent")
                 pushed = as_tuple(rule(tangent, k, result, *operands, **parameters))
-                pairs = [(out, cotangent) for out, cotangent in zip(pushed, as_tuple(g), strict=True) if out is not None]
+                pairs = [
+                    (out, cotangent) for out, cotangent in zip(pushed, as_tuple(g), strict=True) if out is not None
+                ]
                 outputs, cotangents = zip(*pairs, strict=True) if pairs else ((), ())
                 yield operands[k], reverse(outputs, cotangents, [tangent], fixed=(*operands, *as_tuple(result)))[0]
         case Structural(_, rule):
@@ -106,7 +120,11 @@ def fit(g: Cotangent, operand: Node) -> Cotangent:
 def differentiable(operands: Sequence[Node], active: set[Node], numbers: tuple[int, ...] | None) -> list[int]:
     """The numbers of the operands that a cotangent should be computed for."""
     allowed = range(len(operands)) if numbers is None else numbers
-    return [k for k in allowed if operands[k] in active and not isinstance(operands[k].type, tuple) and is_floating(operands[k].dtype)]
+    return [
+        k
+        for k in allowed
+        if operands[k] in active and not isinstance(operands[k].type, tuple) and is_floating(operands[k].dtype)
+    ]
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:

@@ -31,7 +31,7 @@ class Undefined:
     def _never(self, _: Any) -> bool:
         return False
 
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = _never  # type: ignore[assignment]
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = _never
     __hash__ = object.__hash__
 
     def __ne__(self, _: Any) -> bool:
@@ -188,7 +188,12 @@ def _integer_root(n: int, degree: int) -> int | None:
 
 def inexact(operation: str, value: str) -> InexactError:
     """The error for a value that no fraction equals."""
-    return InexactError(operation, expected="a rational value", got=value, remedy="Evaluate in floating point, or choose inputs where the value is a fraction.")
+    return InexactError(
+        operation,
+        expected="a rational value",
+        got=value,
+        remedy="Evaluate in floating point, or choose inputs where the value is a fraction.",
+    )
 
 
 exact_arithmetic = ExactArithmetic()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import ChainruleError
 from chainrule.graph import Constant, Graph, Input, Node
 
 
@@ -17,7 +18,9 @@ class Program:
     constant into that meaning's numbers.
     """
 
-    def __init__(self, graph: Graph, meaning: str = "reference", read: Callable[[np.ndarray], Any] = lambda value: value) -> None:
+    def __init__(
+        self, graph: Graph, meaning: str = "reference", read: Callable[[np.ndarray], Any] = lambda value: value
+    ) -> None:
         order = graph.nodes
         inputs = set(graph.inputs)
         place = {node: k for k, node in enumerate([*graph.inputs, *(node for node in order if node not in inputs)])}
@@ -42,10 +45,16 @@ class Program:
         """The outputs for these values of the inputs."""
         memory = self._fixed.copy()
         memory[: self._inputs] = values
-        for function, slots, parameters, target, dead, _ in self._steps:
-            memory[target] = function(*[memory[slot] for slot in slots], **parameters)
-            for slot in dead:
-                memory[slot] = None
+        node = None
+        try:
+            for function, slots, parameters, target, dead, node in self._steps:  # noqa: B007  (an error is about it)
+                memory[target] = function(*[memory[slot] for slot in slots], **parameters)
+                for slot in dead:
+                    memory[slot] = None
+        except ChainruleError as error:
+            if node is not None and node.location is not None:
+                error.location = node.location  # the line that asked for the value, not the one that ran the graph
+            raise
         return [memory[slot] for slot in self._outputs]
 
 

@@ -49,12 +49,21 @@ class Selection:
         return [inputs[k] for k in self.numbers]
 
 
-def trace_arguments(function: Callable[..., Any], leaves: Sequence[Any], structure: Structure, **options: Any) -> TracedFunction:
+def trace_arguments(
+    function: Callable[..., Any], leaves: Sequence[Any], structure: Structure, **options: Any
+) -> TracedFunction:
     """Trace a function at (args, kwargs) of this structure, its inputs named after its parameters."""
     return trace_function(function, leaves, structure, names=leaf_names(function, structure), **options)
 
 
-def select(operation: str, function: Callable[..., Any], traced: TracedFunction, leaves: Sequence[Any], structure: Structure, argnums: Argnums) -> Selection:
+def select(
+    operation: str,
+    function: Callable[..., Any],
+    traced: TracedFunction,
+    leaves: Sequence[Any],
+    structure: Structure,
+    argnums: Argnums,
+) -> Selection:
     """The inputs that `argnums` means. All of their leaves must be floating."""
     arguments = structure.children[0].children
     asked = argnums if isinstance(argnums, tuple) else (argnums,)
@@ -72,7 +81,9 @@ def select(operation: str, function: Callable[..., Any], traced: TracedFunction,
     numbers = []
     for k in chosen:
         for leaf in range(starts[k], starts[k + 1]):
-            numbers.append(_floating(operation, traced, place[leaf], leaf_names(function, structure)[leaf], leaves[leaf]))
+            numbers.append(
+                _floating(operation, traced, place[leaf], leaf_names(function, structure)[leaf], leaves[leaf])
+            )
     trees = tuple(arguments[k] for k in chosen)
     return Selection(tuple(numbers), trees[0] if not isinstance(argnums, tuple) else Structure(tuple, None, trees))
 

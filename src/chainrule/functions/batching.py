@@ -33,7 +33,11 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     def prepare(leaves: Sequence[Any], structure: Structure) -> Prepared:
         traced = trace_arguments(function, leaves, structure)
         return Prepared(
-            traced.graph.inputs, traced.graph.outputs, lambda results: rebuild(traced.structure, results), traced.guards, traced.outer
+            traced.graph.inputs,
+            traced.graph.outputs,
+            lambda results: rebuild(traced.structure, results),
+            traced.guards,
+            traced.outer,
         )
 
     remembered = Remembered(function, prepare, "jit")
@@ -44,8 +48,9 @@ def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> C
     """A function of single examples as a function of many at once: one pass over arrays with one more axis.
 
     Args:
-        function: a function of pytrees of arrays. Inside it there are no concrete values, so Python cannot branch on them.
-        in_axes: the axis of each argument that counts the examples: an integer for all, or a tuple with an entry for
+        function: a function of pytrees of arrays. Inside it there are no concrete values, so Python cannot branch on
+        them. in_axes: the axis of each argument that counts the examples: an integer for all, or a tuple with an
+        entry for
             each positional argument, each an integer, None (the same for every example) or a tree of them.
         out_axes: where the axis goes in the results, likewise.
 
@@ -63,17 +68,24 @@ def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> C
         axes = _axes_of(function, in_axes, structure)
         numbers = [(leaf, axis, name) for leaf, axis, name in zip(leaves, axes, names, strict=True) if is_number(leaf)]
         types = types_of(leaves)
-        places = [None if axis is None else normalize_axis("vmap", axis, kind.ndim) for (_, axis, _), kind in zip(numbers, types, strict=True)]
+        places = [
+            None if axis is None else normalize_axis("vmap", axis, kind.ndim)
+            for (_, axis, _), kind in zip(numbers, types, strict=True)
+        ]
         size = _size(function, types, places, [name for _, _, name in numbers])
         single = [_without(kind, place) for kind, place in zip(types, places, strict=True)]
         traced = trace_arguments(function, leaves, structure, concrete=False, types=single)
-        inputs = [Input(kind, node.name) for kind, node in zip(types, traced.graph.inputs, strict=True)]  # type: ignore[attr-defined]
-        fronted = [node if place is None else np.moveaxis(node, place, 0) for node, place in zip(inputs, places, strict=True)]
+        inputs: list[Any] = [Input(kind, node.name) for kind, node in zip(types, traced.graph.inputs, strict=True)]
+        fronted = [
+            node if place is None else np.moveaxis(node, place, 0) for node, place in zip(inputs, places, strict=True)
+        ]
         flags = [place is not None for place in places]
         results = batch(traced.graph.outputs, traced.graph.inputs, fronted, flags, size)
         ends = _broadcast_axes("out_axes", out_axes, traced.structure)
         outputs = [_place(node, end) for node, end in zip(results, ends, strict=True)]
-        return Prepared(tuple(inputs), tuple(outputs), lambda values: rebuild(traced.structure, values), (), traced.outer)
+        return Prepared(
+            tuple(inputs), tuple(outputs), lambda values: rebuild(traced.structure, values), (), traced.outer
+        )
 
     try:
         key = ("vmap", repr(in_axes), repr(out_axes))
@@ -87,16 +99,23 @@ def _without(kind: ArrayType, place: int | None) -> ArrayType:
     return kind if place is None else ArrayType(kind.shape[:place] + kind.shape[place + 1 :], kind.dtype)
 
 
-def _place(node: Node, end: int | None) -> Node:
+def _place(node: Any, end: int | None) -> Node:
     """A batched result with its axis moved to `end`; None asks for the first example of what is the same for all."""
     return node[0] if end is None else np.moveaxis(node, 0, end)
 
 
-def _size(function: Callable[..., Any], types: Sequence[ArrayType], places: Sequence[int | None], names: Sequence[str]) -> int:
-    sizes = {name: kind.shape[place] for name, kind, place in zip(names, types, places, strict=True) if place is not None}
+def _size(
+    function: Callable[..., Any], types: Sequence[ArrayType], places: Sequence[int | None], names: Sequence[str]
+) -> int:
+    sizes = {
+        name: kind.shape[place] for name, kind, place in zip(names, types, places, strict=True) if place is not None
+    }
     if not sizes:
         raise ArgumentError(
-            "vmap", expected=f"an argument of {name_of_function(function)} with an axis of examples", got="none", remedy="Give in_axes an integer for one of them."
+            "vmap",
+            expected=f"an argument of {name_of_function(function)} with an axis of examples",
+            got="none",
+            remedy="Give in_axes an integer for one of them.",
         )
     if len(set(sizes.values())) > 1:
         raise ShapeError(
@@ -115,11 +134,16 @@ def _axes_of(function: Callable[..., Any], in_axes: Any, structure: Structure) -
         if len(in_axes) != len(arguments.children):
             raise ArgumentError(
                 "vmap",
-                expected=f"an entry of in_axes for each of the {len(arguments.children)} arguments of {name_of_function(function)}",
+                expected=f"an entry of in_axes for each argument of {name_of_function(function)}: "
+                f"{len(arguments.children)} of them",
                 got=f"{len(in_axes)}: {in_axes!r}",
                 remedy="Write None for an argument that is the same for every example.",
             )
-        axes = [axis for entry, child in zip(in_axes, arguments.children, strict=True) for axis in _broadcast_axes("in_axes", entry, child)]
+        axes = [
+            axis
+            for entry, child in zip(in_axes, arguments.children, strict=True)
+            for axis in _broadcast_axes("in_axes", entry, child)
+        ]
     else:
         axes = _broadcast_axes("in_axes", in_axes, arguments)
     return axes + [0] * options.leaves
@@ -130,6 +154,15 @@ def _broadcast_axes(name: str, entry: Any, structure: Structure) -> list[int | N
     if entry is None or isinstance(entry, int):
         return [entry] * structure.leaves
     if structure == LEAF or len(structure.children) != len(entry):
-        raise ArgumentError("vmap", expected=f"{name} of the structure {structure}", got=f"{entry!r}", remedy="Give one integer or None for a whole argument.")
+        raise ArgumentError(
+            "vmap",
+            expected=f"{name} of the structure {structure}",
+            got=f"{entry!r}",
+            remedy="Give one integer or None for a whole argument.",
+        )
     entries = [entry[key] for key in structure.memory] if isinstance(entry, dict) else list(entry)
-    return [axis for part, child in zip(entries, structure.children, strict=True) for axis in _broadcast_axes(name, part, child)]
+    return [
+        axis
+        for part, child in zip(entries, structure.children, strict=True)
+        for axis in _broadcast_axes(name, part, child)
+    ]

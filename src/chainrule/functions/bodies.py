@@ -62,17 +62,20 @@ def settle(
     carries = list(carries)
     while True:
         traced = trace(carries)
-        kinds, outputs, settled = types_of(carries), list(traced.graph.outputs), True
+        kinds, outputs, weak = types_of(carries), list(traced.graph.outputs), traced.auxiliary
+        unsettled = []
         for k, (leaf, kind) in enumerate(zip(carries, kinds, strict=True)):
             output = outputs[k]
             if output.dtype == kind.dtype or output.shape != kind.shape:
                 continue
             if is_weak(leaf) and can_become(kind, output):
-                carries[k], settled = np.zeros((), output.dtype), False
-            elif traced.auxiliary[k] and can_become(output, kind):
+                unsettled.append(k)
+            elif weak[k] and can_become(output, kind):
                 outputs[k] = cast(output, kind.dtype)
-        if settled:
+        if not unsettled:
             return kinds, traced, outputs
+        for k in [k for k in unsettled if not weak[k]] or unsettled:  # a weak result may yet change with the others
+            carries[k] = np.zeros((), outputs[k].dtype)
 
 
 def can_become(weak: Any, other: Any) -> bool:

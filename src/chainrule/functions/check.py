@@ -45,9 +45,13 @@ def check_grads(
     """
     for mode in modes:
         if mode not in ("forward", "reverse"):
-            raise ArgumentError("check_grads", expected='modes "forward" and "reverse"', got=repr(mode), remedy="Choose from these two.")
+            raise ArgumentError(
+                "check_grads", expected='modes "forward" and "reverse"', got=repr(mode), remedy="Choose from these two."
+            )
     leaves, structure = flatten(tuple(args))
-    leaves = [np.asarray(leaf, float) if not isinstance(leaf, np.ndarray) and is_number(leaf) else leaf for leaf in leaves]
+    leaves = [
+        np.asarray(leaf, float) if not isinstance(leaf, np.ndarray) and is_number(leaf) else leaf for leaf in leaves
+    ]
 
     def flat(*given: Any) -> list[Any]:
         """The floating results as a list."""
@@ -57,7 +61,17 @@ def check_grads(
     _check(flat, leaves, order, tuple(modes), rtol, atol, np.random.default_rng(seed), name_of_function(function), ())
 
 
-def _check(flat: Callable[..., list[Any]], leaves: list[Any], order: int, modes: tuple[str, ...], rtol: float, atol: float, random: Any, name: str, path: tuple[str, ...]) -> None:
+def _check(
+    flat: Callable[..., list[Any]],
+    leaves: list[Any],
+    order: int,
+    modes: tuple[str, ...],
+    rtol: float,
+    atol: float,
+    random: Any,
+    name: str,
+    path: tuple[str, ...],
+) -> None:
     tangents = [random.standard_normal(np.shape(leaf)).astype(leaf.dtype) for leaf in leaves]
     expected = _difference(flat, leaves, tangents)
     weights = [random.standard_normal(np.shape(part)) for part in expected]
@@ -80,10 +94,22 @@ def _check(flat: Callable[..., list[Any]], leaves: list[Any], order: int, modes:
                 remedy="Look for a kink or a tie at this point; else the derivative of an operation in it is wrong.",
             )
         if order > 1:
-            _check(_derivative(flat, mode, weights, tangents), leaves, order - 1, modes, rtol * 10, atol * 10, random, name, (*path, mode))
+            _check(
+                _derivative(flat, mode, weights, tangents),
+                leaves,
+                order - 1,
+                modes,
+                rtol * 10,
+                atol * 10,
+                random,
+                name,
+                (*path, mode),
+            )
 
 
-def _derivative(flat: Callable[..., list[Any]], mode: str, weights: list[Any], tangents: list[Any]) -> Callable[..., list[Any]]:
+def _derivative(
+    flat: Callable[..., list[Any]], mode: str, weights: list[Any], tangents: list[Any]
+) -> Callable[..., list[Any]]:
     """The first derivative in the given directions, as a function of the point."""
     if mode == "forward":
         return lambda *given: jvp(flat, given, tangents)[1]
@@ -95,11 +121,16 @@ def _derivative(flat: Callable[..., list[Any]], mode: str, weights: list[Any], t
     return reverse
 
 
-def _difference(flat: Callable[..., list[Any]], leaves: list[Any], tangents: list[Any], step: float = 1e-3) -> list[np.ndarray]:
+def _difference(
+    flat: Callable[..., list[Any]], leaves: list[Any], tangents: list[Any], step: float = 1e-3
+) -> list[np.ndarray]:
     """The derivative along the tangents by central differences of two steps, extrapolated to an error of step^4."""
 
     def central(h: float) -> list[np.ndarray]:
-        ends = [flat(*(leaf + sign * h * tangent for leaf, tangent in zip(leaves, tangents, strict=True))) for sign in (1, -1)]
+        ends = [
+            flat(*(leaf + sign * h * tangent for leaf, tangent in zip(leaves, tangents, strict=True)))
+            for sign in (1, -1)
+        ]
         return [(np.asarray(up) - np.asarray(down)) / (2 * h) for up, down in zip(*ends, strict=True)]
 
     return [(4 * fine - coarse) / 3 for fine, coarse in zip(central(step / 2), central(step), strict=True)]

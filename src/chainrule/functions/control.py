@@ -169,7 +169,7 @@ def fori_loop(start: Any, stop: Any, body: Callable[[Any, Any], Any], init: Any)
     for name, value in (("start", start), ("stop", stop)):
         kind = types_of([value])[0] if is_number(value) else None
         if kind is None or kind.shape or kind.dtype.kind not in "iu":
-            got = repr(value) if kind is None else f"{kind}"
+            got = f"{kind}" if isinstance(value, (np.ndarray, Traced)) else repr(value)
             raise DtypeError(
                 "fori_loop",
                 expected=f"one integer as {name}",
@@ -181,7 +181,7 @@ def fori_loop(start: Any, stop: Any, body: Callable[[Any, Any], Any], init: Any)
         return while_loop(condition, lambda state: (state[0] + 1, body(*state)), (start, init))[1]
 
     def step(carry: Any, i: Traced) -> tuple[Any, None]:
-        return body(Traced(i.node, i.trace, weak=True), carry), None  # as Python's own integers in a for loop
+        return body(Traced(i.node, i.owner, weak=True), carry), None  # as Python's own integers in a for loop
 
     return _scan("fori_loop", body, step, init, np.arange(int(start), int(stop)), None, False)[0]
 

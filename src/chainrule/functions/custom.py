@@ -164,7 +164,7 @@ def _pair(function: Callable[..., Any], traced: TracedFunction) -> tuple[Structu
 
 def _trace_backward(
     function: Callable[..., Any], forward: TracedFunction, residuals: Structure, result: Structure, called: Structure
-) -> tuple[TracedFunction, list[Node | None]]:
+) -> tuple[TracedFunction, Sequence[Node | None]]:
     """The trace of backward, and its answer for each leaf of the arguments."""
     nodes = forward.graph.outputs
     kept, results = nodes[result.leaves :], nodes[: result.leaves]
@@ -175,29 +175,33 @@ def _trace_backward(
     leaves = [*(np.zeros(()) for _ in kept), *seeds]
     names = leaf_names(function, structure)
     traced = trace_function(function, leaves, structure, names=names, concrete=False, types=types)
-    answers = list(_aligned(function, called.children[0], traced.structure, iter(traced.graph.outputs)))
-    return traced, answers
-
-
-def _aligned(
-    function: Callable[..., Any], expected: Structure, got: Structure, supply: Iterator[Node]
-) -> Iterator[Node | None]:
-    """What backward gives to each leaf of the arguments; None where it gave None to the leaf or to its container."""
-    alike = (expected.kind, expected.memory, len(expected.children)) == (got.kind, got.memory, len(got.children))
-    if got.kind is type(None):
-        yield from [None] * expected.leaves
-    elif alike and expected.kind is None:
-        yield next(supply)
-    elif alike:
-        for one, other in zip(expected.children, got.children, strict=True):
-            yield from _aligned(function, one, other, supply)
-    else:
+    expected = called.children[0]
+    answers = _aligned(expected, traced.structure, iter(traced.graph.outputs))
+    if answers is None:
         raise StructureError(
             "custom_vjp",
             expected=f"{name_of_function(function)} to return a cotangent for each argument, {expected}",
-            got=f"{got}",
+            got=f"{traced.structure}",
             remedy="Return a tuple with one entry for each argument; None means no cotangent.",
         )
+    return traced, answers
+
+
+def _aligned(expected: Structure, got: Structure, supply: Iterator[Node]) -> Sequence[Node | None] | None:
+    """What backward gives to each leaf of the arguments, None where it gave None to it or to its container.
+
+    None in place of the list: the structures differ.
+    """
+    if got.kind is type(None):
+        return [None] * expected.leaves
+    if (expected.kind, expected.memory, len(expected.children)) != (got.kind, got.memory, len(got.children)):
+        return None
+    if expected.kind is None:
+        return [next(supply)]
+    parts = [_aligned(one, other, supply) for one, other in zip(expected.children, got.children, strict=True)]
+    return (
+        None if any(part is None for part in parts) else [node for part in parts if part is not None for node in part]
+    )
 
 
 def _cotangents(answers: Sequence[Node | None], leaves: Sequence[Any], primal: TracedFunction) -> list[Node]:

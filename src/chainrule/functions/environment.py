@@ -59,7 +59,9 @@ def _surroundings(function: Any, seen: set[int]) -> Iterator[tuple[Any, Any, Any
         attributes = getattr(function.__self__, "__dict__", {})
         yield from ((attributes, key, value) for key, value in list(attributes.items()))
         function = function.__func__
-    if getattr(function, "__wrapped__", None) is not None:  # what a decorator, such as grad or custom_vjp, stands before
+    if (
+        getattr(function, "__wrapped__", None) is not None
+    ):  # what a decorator, such as grad or custom_vjp, stands before
         yield from _surroundings(function.__wrapped__, seen)
     if not isinstance(function, FunctionType) or function.__module__.split(".")[0] in ("chainrule", "numpy", "scipy"):
         return

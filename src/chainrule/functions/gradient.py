@@ -50,7 +50,13 @@ def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0, has_aux: 
     return functools.wraps(function)(lambda *args, **kwargs: remembered.call(*args, **kwargs))
 
 
-def prepare_value_and_grad(function: Callable[..., Any], leaves: Sequence[Any], structure: Structure, argnums: Argnums = 0, has_aux: bool = False) -> Prepared:
+def prepare_value_and_grad(
+    function: Callable[..., Any],
+    leaves: Sequence[Any],
+    structure: Structure,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+) -> Prepared:
     """The graph of value and gradient at (args, kwargs) of this structure."""
     traced = trace_arguments(function, leaves, structure, has_aux=has_aux)
     output = scalar_output("grad", function, traced)
@@ -105,6 +111,6 @@ def gradients(output: Node, inputs: Sequence[Node]) -> list[Node]:
     return [node if node is not None else zeros_like(given) for node, given in zip(found, inputs, strict=True)]
 
 
-def zeros_like(node: Node) -> Node:
-    """Zeros of the shape and dtype of a node."""
+def zeros_like(node: Node) -> Any:
+    """A node of zeros, of the shape and dtype of another."""
     return np.broadcast_to(constant(0, node.dtype), node.shape)

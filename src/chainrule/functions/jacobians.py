@@ -1,4 +1,5 @@
-"""`jacobian`, `jacfwd`, `jacrev`, `hessian` and `hvp`: whole derivative matrices, a column or a row at a time, batched."""
+"""`jacobian`, `jacfwd`, `jacrev`, `hessian` and `hvp`: whole derivative matrices, a column or a row at a time,
+batched."""
 
 from __future__ import annotations
 
@@ -100,14 +101,22 @@ def _count(nodes: Sequence[Node]) -> int:
     return sum(node.size for node in nodes)
 
 
-def _matrix(function: Callable[..., Any], argnums: Argnums, name: str, forward_first: Callable[..., bool]) -> Callable[..., Any]:
+def _matrix(
+    function: Callable[..., Any], argnums: Argnums, name: str, forward_first: Callable[..., bool]
+) -> Callable[..., Any]:
     def prepare(leaves: Sequence[Any], structure: Structure) -> Prepared:
         traced = trace_arguments(function, leaves, structure)
         chosen = select(name, function, traced, leaves, structure, argnums)
         inputs = chosen.pick(traced.graph.inputs)
         make = _columns if forward_first(inputs, traced.graph.outputs) else _rows
         blocks = make(traced.graph.outputs, inputs)
-        return Prepared(traced.graph.inputs, tuple(blocks), lambda results: _arrange(traced, chosen, results), traced.guards, traced.outer)
+        return Prepared(
+            traced.graph.inputs,
+            tuple(blocks),
+            lambda results: _arrange(traced, chosen, results),
+            traced.guards,
+            traced.outer,
+        )
 
     remembered = Remembered(function, prepare, (name, argnums))
     return functools.wraps(function)(lambda *args, **kwargs: remembered.call(*args, **kwargs))
@@ -163,6 +172,10 @@ def _rows(outputs: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
         size = output.size if is_floating(output.dtype) else 0
         for given, rows in zip(inputs, many, strict=True):
             shape = output.shape + given.shape
-            blocks.append(np.reshape(rows[start : start + size], shape) if size else np.broadcast_to(constant(0, given.dtype), shape))
+            blocks.append(
+                np.reshape(rows[start : start + size], shape)
+                if size
+                else np.broadcast_to(constant(0, given.dtype), shape)
+            )
         start += size
     return blocks

@@ -45,7 +45,7 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
         traced = trace_arguments(function, given[:count], structure, has_aux=has_aux)
         chosen = _all("jvp", function, traced, given[:count], structure)
         inputs = chosen.pick(traced.graph.inputs)
-        moving = [Input(node.type, f"tangent of {node.name}") for node in inputs]  # type: ignore[attr-defined]
+        moving = [Input(node.type, f"tangent of {node.name}") for node in inputs]
         pushed = tangents_of(traced.graph.outputs, inputs, moving)
 
         def assemble(results: list[Any]) -> Any:
@@ -53,7 +53,9 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
             parts = rebuild(traced.structure, results[:half]), rebuild(traced.structure, results[half:])
             return (*parts, traced.auxiliary) if has_aux else parts
 
-        return Prepared((*traced.graph.inputs, *moving), (*traced.graph.outputs, *pushed), assemble, traced.guards, traced.outer)
+        return Prepared(
+            (*traced.graph.inputs, *moving), (*traced.graph.outputs, *pushed), assemble, traced.guards, traced.outer
+        )
 
     remembered = Remembered(function, prepare, ("jvp", structure, has_aux))
     return remembered.call(*leaves, *directions)
@@ -94,9 +96,16 @@ def linearize(function: Callable[..., Any], *primals: Any, has_aux: bool = False
     return _held(function, primals, has_aux, _pushforward, "linearize", "tangent")
 
 
-def _held(function: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool, make: Callable[..., Any], operation: str, kind: str) -> Any:
+def _held(
+    function: Callable[..., Any],
+    primals: tuple[Any, ...],
+    has_aux: bool,
+    make: Callable[..., Any],
+    operation: str,
+    kind: str,
+) -> Any:
     """Split value and linear map: the part that the primals decide is run now, the rest with each call of the map."""
-    leaves, structure = flatten((primals, {}))
+    structure = flatten((primals, {}))[1]
 
     def prepare(given: Sequence[Any], both: Structure) -> Prepared:
         traced = trace_arguments(function, given, structure, has_aux=has_aux)
@@ -107,10 +116,14 @@ def _held(function: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool,
         def assemble(values: list[Any]) -> Any:
             count = len(traced.graph.outputs)
             value, kept = rebuild(traced.structure, values[:count]), values[count:]
-            linear = _Linear(operation, kind, Graph((*residuals.inputs, *seeds), residuals.outputs), kept, traced, structure)
+            linear = _Linear(
+                operation, kind, Graph((*residuals.inputs, *seeds), residuals.outputs), kept, traced, structure
+            )
             return (value, linear, traced.auxiliary) if has_aux else (value, linear)
 
-        return Prepared(traced.graph.inputs, (*traced.graph.outputs, *residuals.needed), assemble, traced.guards, traced.outer)
+        return Prepared(
+            traced.graph.inputs, (*traced.graph.outputs, *residuals.needed), assemble, traced.guards, traced.outer
+        )
 
     return Remembered(function, prepare, (operation, structure, has_aux)).call(*primals)
 
@@ -118,25 +131,40 @@ def _held(function: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool,
 class _Linear:
     """A linear map that was held at a point: a graph over residuals and seeds, and the residuals' values."""
 
-    def __init__(self, operation: str, kind: str, graph: Graph, residuals: list[Any], traced: TracedFunction, structure: Structure) -> None:
+    def __init__(
+        self,
+        operation: str,
+        kind: str,
+        graph: Graph,
+        residuals: list[Any],
+        traced: TracedFunction,
+        structure: Structure,
+    ) -> None:
         self.operation, self.kind, self.graph, self.residuals = operation, kind, graph, residuals
         self.traced, self.structure = traced, structure
         self.remembered = Remembered(self, self._prepare, operation)
 
     def _prepare(self, leaves: Sequence[Any], structure: Structure) -> Prepared:
-        return Prepared(self.graph.inputs, self.graph.outputs, list)  # type: ignore[arg-type]
+        return Prepared(self.graph.inputs, self.graph.outputs, list)
 
     def __call__(self, *given: Any) -> Any:
         """The linear map at these cotangents or tangents."""
         if self.operation == "vjp":
             if len(given) != 1:
-                raise StructureError("vjp", expected="one cotangent, a tree like the value", got=f"{len(given)} of them", remedy="Give pullback((a, b)) for a value that is a tuple.")
+                raise StructureError(
+                    "vjp",
+                    expected="one cotangent, a tree like the value",
+                    got=f"{len(given)} of them",
+                    remedy="Give pullback((a, b)) for a value that is a tuple.",
+                )
             shapes = [node.type for node in self.traced.graph.outputs]
             seeds = _seeds(self.operation, self.kind, shapes, flatten_like(self.traced.structure, given[0], "vjp"))
             results = self.remembered.call(*self.residuals, *seeds)
             return unflatten(self.structure.children[0], results)
         shapes = [node.type for node in self.traced.graph.inputs]
-        seeds = _seeds(self.operation, self.kind, shapes, flatten_like(self.structure.children[0], tuple(given), "linearize"))
+        seeds = _seeds(
+            self.operation, self.kind, shapes, flatten_like(self.structure.children[0], tuple(given), "linearize")
+        )
         return rebuild(self.traced.structure, self.remembered.call(*self.residuals, *seeds))
 
 
@@ -158,10 +186,17 @@ def tangents_of(outputs: Sequence[Node], inputs: Sequence[Node], tangents: Seque
     return [node if node is not None else zeros_like(output) for node, output in zip(found, outputs, strict=True)]
 
 
-def _all(operation: str, function: Callable[..., Any], traced: TracedFunction, leaves: Sequence[Any], structure: Structure) -> Selection:
+def _all(
+    operation: str, function: Callable[..., Any], traced: TracedFunction, leaves: Sequence[Any], structure: Structure
+) -> Selection:
     arguments = structure.children[0].children
     if not arguments:
-        raise DerivativeError(operation, expected=f"arguments of {name_of_function(function)} to differentiate by", got="none", remedy="Pass them by position.")
+        raise DerivativeError(
+            operation,
+            expected=f"arguments of {name_of_function(function)} to differentiate by",
+            got="none",
+            remedy="Pass them by position.",
+        )
     return select(operation, function, traced, leaves, structure, tuple(range(len(arguments))))
 
 
@@ -170,7 +205,9 @@ def _directions(operation: str, leaves: Sequence[Any], structure: Structure, giv
     return _seeds(operation, kind, shapes, flatten_like(structure, given, operation), paths(structure, f"{kind}s"))
 
 
-def _seeds(operation: str, kind: str, shapes: Sequence[Any], given: Sequence[Any], names: Sequence[str] | None = None) -> list[Any]:
+def _seeds(
+    operation: str, kind: str, shapes: Sequence[Any], given: Sequence[Any], names: Sequence[str] | None = None
+) -> list[Any]:
     """The cotangents or tangents, each cast to the dtype and held to the shape of what it belongs to."""
     seeds = []
     for k, (shape, seed) in enumerate(zip(shapes, given, strict=True)):

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from chainrule.errors import ChainruleError
 from chainrule.evaluate import Program
 from chainrule.functions.environment import Environment
 from chainrule.graph import Graph, Input, Node, as_node, substitute
@@ -51,8 +52,11 @@ class Entry:
             return False
         if self.questions is None:
             return True
-        with np.errstate(all="ignore"):
-            answers = self.questions.run(values)
+        try:
+            with np.errstate(all="ignore"):
+                answers = self.questions.run(values)
+        except (ChainruleError, ArithmeticError, LookupError, np.linalg.LinAlgError):
+            return False  # a later question made sense under the answers to earlier ones; a new trace will tell
         return all(guard.holds(answer) for guard, answer in zip(self.guards, answers, strict=True))
 
     def run(self, values: list[np.ndarray]) -> Any:
@@ -69,7 +73,9 @@ class Remembered:
     the trace that they belong to.
     """
 
-    def __init__(self, function: Callable[..., Any], prepare: Callable[[Sequence[Any], Structure], Prepared], key: Hashable) -> None:
+    def __init__(
+        self, function: Callable[..., Any], prepare: Callable[[Sequence[Any], Structure], Prepared], key: Hashable
+    ) -> None:
         self.function, self.prepare = function, prepare
         self.entries: OrderedDict[Any, list[Entry]] = _memory(function, key)
 
@@ -87,7 +93,9 @@ class Remembered:
                 return inline(prepared, leaves)
             entry = Entry(prepared, environment)
             self._keep(signature(leaves, structure), entry)
-        return entry.run([np.asarray(value, node.dtype) for value, node in zip(values, entry.graph.inputs, strict=True)])
+        return entry.run(
+            [np.asarray(value, node.dtype) for value, node in zip(values, entry.graph.inputs, strict=True)]
+        )
 
     def _find(self, key: Any, values: list[np.ndarray]) -> Entry | None:
         for entry in self.entries.get(key, ()):
@@ -98,7 +106,8 @@ class Remembered:
 
     def _keep(self, key: Any, entry: Entry) -> None:
         variants = self.entries.setdefault(key, [])
-        variants[:] = [known for known in variants if known.environment.holds()][-MOST_VARIANTS + 1 :] + [entry]
+        current = [known for known in variants if known.environment.holds()]
+        variants[:] = [*current[1 - MOST_VARIANTS :], entry]
         while len(self.entries) > MOST_SIGNATURES:
             self.entries.popitem(last=False)
 
@@ -151,18 +160,20 @@ def inline(prepared: Prepared, leaves: Sequence[Any]) -> Any:
     placed = call_graph(Graph(prepared.inputs, roots), numbers, prepared.outer)
     count = len(prepared.outputs)
     if prepared.guards:
-        trace = placed[-1].trace
-        trace.guards.extend(Guard(value.node, guard.value) for value, guard in zip(placed[count:], prepared.guards, strict=True))
+        trace = placed[-1].owner
+        trace.guards.extend(
+            Guard(value.node, guard.value) for value, guard in zip(placed[count:], prepared.guards, strict=True)
+        )
     return prepared.assemble(placed[:count])
 
 
 def call_graph(graph: Graph, leaves: Sequence[Any], outer: Sequence[TracedInput] = ()) -> list[Traced]:
     """The outputs of a graph at arrays and traced values, as values of the innermost trace among them (and `outer`)."""
-    replacement = {
+    replacement: dict[Node, Node] = {
         node: leaf.node if isinstance(leaf, Traced) else as_node(np.asarray(leaf, node.dtype))
         for node, leaf in zip(graph.inputs, leaves, strict=True)
     }
-    traces = [leaf.trace for leaf in leaves if isinstance(leaf, Traced)] + [node.trace for node in outer]
+    traces = [leaf.owner for leaf in leaves if isinstance(leaf, Traced)] + [node.owner for node in outer]
     trace = max(traces, key=lambda trace: trace.serial)
     trace.check_open()
     return [Traced(node, trace) for node in substitute(graph.outputs, replacement)]

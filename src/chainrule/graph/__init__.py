@@ -7,7 +7,17 @@ from chainrule.graph.node import Constant, Input, Node, apply, as_node, constant
 from chainrule.graph.operation import OPERATIONS, Operation, Sample
 from chainrule.graph.parser import parse_graph
 from chainrule.graph.printer import print_graph
-from chainrule.graph.protocols import FUNCTIONS, METHODS, ArrayProtocols, call_function, concrete, concrete_value, name_of, no_number, reaches
+from chainrule.graph.protocols import (
+    FUNCTIONS,
+    METHODS,
+    ArrayProtocols,
+    call_function,
+    concrete,
+    concrete_value,
+    name_of,
+    no_number,
+    reaches,
+)
 from chainrule.graph.verifier import verify
 
 __all__ = [

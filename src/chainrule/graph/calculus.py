@@ -1,7 +1,7 @@
 """The walks over graphs, for operations that have graphs inside.
 
-The walks apply the rules of operations, and the rules of `scan` need the walks on its body. So that imports run one way,
-the rules find the walks here; `derive/` fills them in when it is imported.
+The walks apply the rules of operations, and the rules of `scan` need the walks on its body. So that imports run one
+way, the rules find the walks here; `derive/` fills them in when it is imported.
 """
 
 from __future__ import annotations

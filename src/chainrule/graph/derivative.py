@@ -57,7 +57,8 @@ class Structural:
     """An operation with graphs inside it, which the calculus itself must transform.
 
     `push(node, tangents)` gives the tangents of the results, `pull(node, cotangents, wanted)` the cotangents of the
-    operands; None stands for zero. `wanted[k]` says whether the cotangent of operand k is used at all. `chainrule.graph.calculus` offers them `forward`, `reverse` and `batch` over graphs.
+    operands; None stands for zero. `wanted[k]` says whether the cotangent of operand k is used at all.
+    `chainrule.graph.calculus` offers them `forward`, `reverse` and `batch` over graphs.
     """
 
     push: Callable[..., Any]
@@ -65,4 +66,5 @@ class Structural:
 
 
 Derivative = Partials | Linear | Tangents | Flat | Structural | tuple["Derivative", ...]
-"""An operation with one result that is linear in some operands and not in others declares a tuple, one part for each."""
+"""An operation with one result that is linear in some operands and not in others declares a tuple, one part for
+each."""

@@ -56,7 +56,7 @@ def rebuild(node: Node, operands: tuple[Node, ...]) -> Node:
     if all(map(operator.is_, operands, node.operands)):
         return node
     with located(node.location):
-        return apply(node.operation, operands, node.parameters)  # type: ignore[arg-type]
+        return apply(node.operation, operands, node.parameters)
 
 
 def substitute(roots: Sequence[Node], replacement: Mapping[Node, Node]) -> list[Node]:

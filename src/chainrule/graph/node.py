@@ -30,14 +30,17 @@ serials = itertools.count()
 class Node(ArrayProtocols):
     """One value: an operation applied to operands, with a type, and the user's line that it came from.
 
-    NumPy's functions and operators take nodes and give nodes, so rules are written as ordinary NumPy. `x == y` is a node
-    too: whether two nodes are the same one is asked with `is`, and sets and dicts go by identity.
+    NumPy's functions and operators take nodes and give nodes, so rules are written as ordinary NumPy. `x == y` is a
+    node too: whether two nodes are the same one is asked with `is`, and sets and dicts go by identity.
     """
 
     __slots__ = ("__weakref__", "location", "operands", "operation", "parameters", "serial", "type")
-    __hash__ = object.__hash__  # by identity: equal nodes are one node
 
-    operation: Operation | None
+    def __hash__(self) -> int:  # by identity: equal nodes are one node
+        return object.__hash__(self)
+
+    operation: Any
+    """The `Operation`; None for an input or a constant."""
     operands: tuple[Node, ...]
     parameters: Mapping[str, Any]
     type: Any
@@ -45,7 +48,9 @@ class Node(ArrayProtocols):
     serial: int
     """Grows from node to node: what was there before something else was traced."""
 
-    def __init__(self, operation: Operation | None, operands: tuple[Node, ...], parameters: Mapping[str, Any], type: Any) -> None:
+    def __init__(
+        self, operation: Operation | None, operands: tuple[Node, ...], parameters: Mapping[str, Any], type: Any
+    ) -> None:
         self.operation, self.operands, self.parameters, self.type = operation, operands, parameters, type
         self.location, self.serial = user_location(), next(serials)
 
@@ -70,7 +75,10 @@ class Node(ArrayProtocols):
 
     def __bool__(self) -> bool:
         raise GraphError(
-            "graph", expected="a decision on numbers", got=f"the truth of {self!r}, which has none", remedy="Compare nodes with `is`, or write np.where."
+            "graph",
+            expected="a decision on numbers",
+            got=f"the truth of {self!r}, which has none",
+            remedy="Compare nodes with `is`, or write np.where.",
         )
 
     def __repr__(self) -> str:
@@ -154,7 +162,12 @@ def in_order(roots: Iterable[Node], known: Container[Node] = ()) -> list[Node]:
 
 def _infer_project(kind: Any, *, index: int) -> ArrayType:
     if not isinstance(kind, tuple) or not 0 <= index < len(kind):
-        raise GraphError("project", expected=f"an operand with more than {index} results", got=f"{kind}", remedy="Choose a result that exists.")
+        raise GraphError(
+            "project",
+            expected=f"an operand with more than {index} results",
+            got=f"{kind}",
+            remedy="Choose a result that exists.",
+        )
     return kind[index]
 
 
@@ -164,7 +177,9 @@ project = Operation(
     reference=lambda results, *, index: results[index],
     exact=lambda results, *, index: results[index],
     derivative=Linear(lambda cotangent, k, operand, *, index: cotangent),
-    batch=lambda operands, batched, size, *, index: (operands[0] if isinstance(operands[0], tuple) else operands[0].results)[index],
+    batch=lambda operands, batched, size, *, index: (
+        operands[0] if isinstance(operands[0], tuple) else operands[0].results
+    )[index],
     latex=r"{{{0}}}_{{{index}}}",
     samples=lambda: (),
     rejects=lambda: (),

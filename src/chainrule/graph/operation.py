@@ -54,7 +54,12 @@ class Operation:
 
     def __post_init__(self) -> None:
         if self.name in OPERATIONS:
-            raise GraphError("Operation", expected="a new name", got=f"a second operation {self.name!r}", remedy="Choose another name.")
+            raise GraphError(
+                "Operation",
+                expected="a new name",
+                got=f"a second operation {self.name!r}",
+                remedy="Choose another name.",
+            )
         OPERATIONS[self.name] = self
 
     def __call__(self, *operands: Any, **parameters: Any) -> Node:

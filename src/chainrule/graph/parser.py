@@ -1,9 +1,9 @@
 """Text to graph: the inverse of `printer.py`, by recursive descent over its small grammar.
 
-    graph   = "graph" "(" [input {"," input}] ")" "{" {node} "return" [name {"," name}] "}"
-    input   = name ":" type
-    node    = name ":" types "=" name "(" ... ")" ["{" name "=" literal {"," name "=" literal} "}"]
-    literal = number | string | "True" | "False" | "None" | dtype | tuple | list | graph
+graph   = "graph" "(" [input {"," input}] ")" "{" {node} "return" [name {"," name}] "}"
+input   = name ":" type
+node    = name ":" types "=" name "(" ... ")" ["{" name "=" literal {"," name "=" literal} "}"]
+literal = number | string | "True" | "False" | "None" | dtype | tuple | list | graph
 """
 
 from __future__ import annotations
@@ -71,14 +71,24 @@ class _Parser:
 
     def _error(self, expected: str, got: str, place: int) -> GraphError:
         line = self.text.count("\n", 0, place) + 1
-        return GraphError("parse", expected=f"{expected} in line {line}", got=got, remedy="Give a text that print_graph(graph, whole=True) wrote.", location=None)
+        return GraphError(
+            "parse",
+            expected=f"{expected} in line {line}",
+            got=got,
+            remedy="Give a text that print_graph(graph, whole=True) wrote.",
+            location=None,
+        )
 
     def fail(self, expected: str) -> None:
         place = self.tokens[-1][2] if self.tokens else len(self.text)
         raise self._error(expected, repr(self.token) if self.tokens else "the end of the text", place)
 
     def take(self, expected: str | None = None, kind: str | None = None) -> str:
-        if not self.tokens or (expected is not None and self.token != expected) or (kind is not None and self.tokens[-1][0] != kind):
+        if (
+            not self.tokens
+            or (expected is not None and self.token != expected)
+            or (kind is not None and self.tokens[-1][0] != kind)
+        ):
             self.fail(repr(expected) if expected else f"a {kind}")
         return self.tokens.pop()[1]
 

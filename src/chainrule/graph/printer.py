@@ -1,9 +1,9 @@
 """A graph as text, in the grammar that `parser.py` reads back.
 
-    graph(x: float32[4, 3]) {
-      %1: float32[4] = sum(x) {axes=(1,)}  # model.py:7
-      return %1
-    }
+graph(x: float32[4, 3]) {
+  %1: float32[4] = sum(x) {axes=(1,)}  # model.py:7
+  return %1
+}
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def _print(graph: Graph, whole: bool, lines: bool) -> Iterator[str]:
             yield f"  {names[node]}: {node.type} = constant({_constant(node.value, whole)}){comment}"
             continue
         operands = ", ".join(names[operand] for operand in node.operands)
-        yield f"  {names[node]}: {print_type(node.type)} = {node.operation.name}({operands}){_parameters(node, whole, lines)}{comment}"  # type: ignore[union-attr]
+        applied = f"{node.operation.name}({operands}){_parameters(node, whole, lines)}"
+        yield f"  {names[node]}: {print_type(node.type)} = {applied}{comment}"
     yield f"  return {', '.join(names[node] for node in graph.outputs)}"
     yield "}"
 
@@ -65,7 +66,11 @@ def _unused(name: str, taken: set[str]) -> str:
 def _parameters(node: Node, whole: bool, lines: bool) -> str:
     if not node.parameters:
         return ""
-    return " {" + ", ".join(f"{key}={_literal(value, whole, lines)}" for key, value in sorted(node.parameters.items())) + "}"
+    return (
+        " {"
+        + ", ".join(f"{key}={_literal(value, whole, lines)}" for key, value in sorted(node.parameters.items()))
+        + "}"
+    )
 
 
 def _literal(value: Any, whole: bool, lines: bool) -> str:

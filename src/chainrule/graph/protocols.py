@@ -63,10 +63,14 @@ def call_function(function: Any, arguments: tuple[Any, ...], options: dict[str, 
     try:
         return implementation(*arguments, **options)
     except TypeError as error:
-        if error.__traceback__ is not None and error.__traceback__.tb_next is None:  # the call itself does not fit the signature
+        if (
+            error.__traceback__ is not None and error.__traceback__.tb_next is None
+        ):  # the call itself does not fit the signature
             problem = str(error).split("() ", 1)[-1]
             remedy = "Leave out what chainrule does not trace; the documentation of the function lists what it takes."
-            raise UnsupportedError(name_of(function), expected="arguments that can be traced", got=problem, remedy=remedy) from None
+            raise UnsupportedError(
+                name_of(function), expected="arguments that can be traced", got=problem, remedy=remedy
+            ) from None
         raise
 
 
@@ -76,7 +80,10 @@ def unsupported(name: str) -> UnsupportedError:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"The nearest supported: {', '.join(near)}." if near else "docs/numpy.md lists the supported ones."
     return UnsupportedError(
-        name, expected="a function that chainrule traces", got=f"{name}, which it does not", remedy=f"{hint} Or write it from supported functions."
+        name,
+        expected="a function that chainrule traces",
+        got=f"{name}, which it does not",
+        remedy=f"{hint} Or write it from supported functions.",
     )
 
 
@@ -109,8 +116,16 @@ class ArrayProtocols(np.lib.mixins.NDArrayOperatorsMixin):
 
     __slots__ = ()
     __array_priority__ = 1000
-    shape: tuple[int, ...]
-    dtype: np.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        raise NotImplementedError
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the elements."""
+        raise NotImplementedError
 
     def call_numpy(self, function: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Answer a call of a NumPy function in which this value takes part."""
@@ -127,7 +142,8 @@ class ArrayProtocols(np.lib.mixins.NDArrayOperatorsMixin):
             "numpy.asarray",
             expected="an array of numbers",
             got=f"a traced value of type {self.dtype.name}{list(self.shape)}",
-            remedy="Leave np.asarray out, or build arrays of traced values with np.stack, np.concatenate or chainrule.numpy.array.",
+            remedy="Build arrays of traced values with np.stack or chainrule.numpy.array, "
+            "and look rows of an array up with chainrule.numpy.take.",
         )
 
     def __getattr__(self, name: str) -> Any:

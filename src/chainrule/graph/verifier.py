@@ -55,4 +55,10 @@ def _verify_application(node: Node) -> None:
 
 def _error(node: Node | None, expected: str, got: str) -> GraphError:
     name = "verify" if node is None or node.operation is None else f"verify {node.operation.name}"
-    return GraphError(name, expected=expected, got=got, remedy="Correct the pass that made the graph.", location=node.location if node is not None else None)
+    return GraphError(
+        name,
+        expected=expected,
+        got=got,
+        remedy="Correct the pass that made the graph.",
+        location=node.location if node is not None else None,
+    )

@@ -1,11 +1,12 @@
 """Neural networks: modules that are pytrees of arrays, activations, and losses. All of it is ordinary NumPy."""
 
 from chainrule.nn.activations import gelu, log_softmax, relu, silu, softmax, softplus
-from chainrule.nn.layers import Dense, Sequential, multilayer_perceptron
+from chainrule.nn.layers import ACTIVATIONS, Dense, Sequential, multilayer_perceptron
 from chainrule.nn.losses import binary_cross_entropy, cross_entropy, mean_absolute_error, mean_squared_error
 from chainrule.nn.module import module
 
 __all__ = [
+    "ACTIVATIONS",
     "Dense",
     "Sequential",
     "binary_cross_entropy",

@@ -27,10 +27,13 @@ class Dense:
         return x @ self.weight + self.bias
 
     @staticmethod
-    def create(inputs: int, outputs: int, random: np.random.Generator, gain: float = 1.0, dtype: Any = np.float32) -> Dense:
+    def create(
+        inputs: int, outputs: int, random: np.random.Generator, gain: float = 1.0, dtype: Any = np.float32
+    ) -> Dense:
         """A layer with normal weights of variance gain^2 / inputs, and zero bias.
 
-        A gain of sqrt(2) suits relu (He et al., "Delving deep into rectifiers", 2015); 1 suits tanh (Glorot and Bengio, 2010).
+        A gain of sqrt(2) suits relu (He et al., "Delving deep into rectifiers", 2015); 1 suits tanh (Glorot and
+        Bengio, 2010).
 
         >>> Dense.create(3, 2, np.random.default_rng(0)).weight.shape
         (3, 2)
@@ -54,7 +57,9 @@ class Sequential:
         return last(x)
 
 
-def multilayer_perceptron(sizes: Sequence[int], *, activation: str = "relu", seed: int = 0, dtype: Any = np.float32) -> Sequential:
+def multilayer_perceptron(
+    sizes: Sequence[int], *, activation: str = "relu", seed: int = 0, dtype: Any = np.float32
+) -> Sequential:
     """A network of dense layers: `sizes` gives the width of the input, of each hidden layer, and of the output.
 
     Raises:
@@ -65,9 +70,19 @@ def multilayer_perceptron(sizes: Sequence[int], *, activation: str = "relu", see
     (5, 1)
     """
     if len(sizes) < 2 or min(sizes) < 1:
-        raise ArgumentError("multilayer_perceptron", expected="at least two sizes, each at least 1", got=f"{list(sizes)}", remedy="Give [inputs, ..., outputs].")
+        raise ArgumentError(
+            "multilayer_perceptron",
+            expected="at least two sizes, each at least 1",
+            got=f"{list(sizes)}",
+            remedy="Give [inputs, ..., outputs].",
+        )
     if activation not in ACTIVATIONS:
-        raise ArgumentError("multilayer_perceptron", expected=f"an activation of {', '.join(ACTIVATIONS)}", got=repr(activation), remedy="Choose one of them.")
+        raise ArgumentError(
+            "multilayer_perceptron",
+            expected=f"an activation of {', '.join(ACTIVATIONS)}",
+            got=repr(activation),
+            remedy="Choose one of them.",
+        )
     random = np.random.Generator(np.random.Philox(seed))
     gain = np.sqrt(2.0) if activation == "relu" else 1.0
     gains = [gain] * (len(sizes) - 2) + [1.0]

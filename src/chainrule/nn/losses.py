@@ -61,5 +61,8 @@ def _same(name: str, prediction: Any, target: Any) -> None:
     """Refuse shapes that differ: (n, 1) against (n,) would broadcast to (n, n) and mean something else."""
     if np.shape(prediction) != np.shape(target):
         raise ShapeError(
-            name, expected="predictions and targets of one shape", got=f"{np.shape(prediction)} and {np.shape(target)}", remedy="Reshape one of them, for example target[:, None]."
+            name,
+            expected="predictions and targets of one shape",
+            got=f"{np.shape(prediction)} and {np.shape(target)}",
+            remedy="Reshape one of them, for example target[:, None].",
         )

@@ -38,4 +38,4 @@ def module(kind: Kind) -> Kind:
         return made(**dict(zip(parameters, children, strict=True)), **dict(zip(settings, memory, strict=True)))
 
     register_pytree(made, flatten, unflatten)
-    return made  # type: ignore[return-value]
+    return made

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError
-from chainrule.graph import Node, as_node, reaches
+from chainrule.graph import as_node
 from chainrule.ops.special import expit, ndtr
 
 
-@reaches("chainrule.relu")
-def relu(x: Any) -> Node:
+def relu(x: Any) -> Any:
     """x where it is positive, else 0. The slope at 0 is 0; NaN stays NaN.
 
     Nair and Hinton, "Rectified linear units improve restricted Boltzmann machines" (2010).
@@ -22,8 +21,7 @@ def relu(x: Any) -> Node:
     return np.where(x <= 0, 0, x)
 
 
-@reaches("chainrule.softplus")
-def softplus(x: Any) -> Node:
+def softplus(x: Any) -> Any:
     """ln(1 + e^x), which does not overflow.
 
     Dugas et al., "Incorporating second-order functional knowledge for better option pricing" (2000).
@@ -31,8 +29,7 @@ def softplus(x: Any) -> Node:
     return np.logaddexp(as_node(x), 0)
 
 
-@reaches("chainrule.silu")
-def silu(x: Any) -> Node:
+def silu(x: Any) -> Any:
     """x times the logistic function of x, also known as swish.
 
     Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units" (2017).
@@ -41,8 +38,7 @@ def silu(x: Any) -> Node:
     return x * expit(x)
 
 
-@reaches("chainrule.gelu")
-def gelu(x: Any, approximate: bool = False) -> Node:
+def gelu(x: Any, approximate: bool = False) -> Any:
     """x times the normal distribution function of x; with `approximate`, the formula by tanh that is close to it.
 
     Hendrycks and Gimpel, "Gaussian error linear units" (2016). Their tanh is written by the logistic function,

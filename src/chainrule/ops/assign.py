@@ -62,7 +62,7 @@ def _fitted(value: Node, shape: tuple[int, ...]) -> Node:
     return np.broadcast_to(np.reshape(value, short), shape)
 
 
-def _looked_up(room: Node, plan: Plan, value: Node) -> Node:
+def _looked_up(room: Node, plan: Plan, value: Any) -> Node:
     """The cut array with values written at the places of the plan: each row is its last writer's, or stays."""
     rows = to_rows(np.reshape(room, plan.room), plan)
     count, rank = size_of(plan.found), len(plan.found)

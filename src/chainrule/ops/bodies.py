@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
@@ -216,7 +216,31 @@ def close(constants: Sequence[Node], inputs: Sequence[Input], outputs: Sequence[
     """The body of these outputs, with an input for each value that it takes from outside, and then its own."""
     fresh = [Input(node.type, getattr(node, "name", f"constant{k}")) for k, node in enumerate(constants)]
     own = [Input(node.type, node.name) for node in inputs]  # without the trace that they came from
-    return Graph([*fresh, *own], substitute(outputs, dict(zip((*constants, *inputs), (*fresh, *own), strict=True))))
+    return shared(
+        Graph([*fresh, *own], substitute(outputs, dict(zip((*constants, *inputs), (*fresh, *own), strict=True))))
+    )
+
+
+_bodies: WeakValueDictionary[Any, Graph] = WeakValueDictionary()
+
+
+def shared(body: Graph) -> Graph:
+    """The body itself, or an equal one that was made before: so equal loops are one node, as equal nodes are."""
+    own = [node for node in body.nodes if not isinstance(node, Input)]
+    number = {node: k for k, node in enumerate((*body.inputs, *own))}
+
+    def form(node: Node) -> Any:
+        if isinstance(node, Constant):
+            return node
+        return (
+            node.operation,
+            tuple(number[operand] for operand in node.operands),
+            tuple(sorted(node.parameters.items())),
+        )
+
+    names = tuple((node.name, node.type) for node in body.inputs)
+    key = (names, tuple(map(form, own)), tuple(number[node] for node in body.outputs))
+    return _bodies.setdefault(key, body)
 
 
 # ------------------------------------------------------------------------------------------------------------ types

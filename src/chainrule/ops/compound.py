@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError
-from chainrule.graph import Flat, Node, as_node, constant, reaches
+from chainrule.graph import Flat, as_node, constant, reaches
 from chainrule.ops.cast import cast
 from chainrule.ops.declare import elementwise, like
 from chainrule.ops.samples import smooth
@@ -27,25 +27,25 @@ exponent = elementwise(
 
 
 @reaches(np.frexp)
-def _frexp(x: Any, /) -> tuple[Node, Node]:
+def _frexp(x: Any, /) -> tuple[Any, Any]:
     power = exponent(x)
     return np.ldexp(x, -power), power
 
 
 @reaches(np.modf)
-def _modf(x: Any, /) -> tuple[Node, Node]:
+def _modf(x: Any, /) -> tuple[Any, Any]:
     x = cast(x, like(np.modf)("modf", (as_node(x).dtype,))[0])
     return np.where(np.isinf(x), np.copysign(0, x), np.fmod(x, 1)), np.trunc(x)
 
 
 @reaches(np.divmod)
-def _divmod(x: Any, y: Any, /) -> tuple[Node, Node]:
+def _divmod(x: Any, y: Any, /) -> tuple[Any, Any]:
     return np.floor_divide(x, y), np.remainder(x, y)
 
 
 @reaches(np.conjugate, method="conjugate")
 @reaches("conj", method="conj")
-def _conjugate(x: Any, /) -> Node:
+def _conjugate(x: Any, /) -> Any:
     return as_node(x)  # every number here is real
 
 
@@ -53,7 +53,7 @@ def _conjugate(x: Any, /) -> Node:
 
 
 @reaches(np.clip, method="clip")
-def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Node:
+def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     if (a_min is not None or a_max is not None) and (min is not None or max is not None):
         raise ArgumentError(
             "clip",
@@ -71,7 +71,7 @@ def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
 
 
 @reaches(np.nan_to_num)
-def _nan_to_num(x: Any, *, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Node:
+def _nan_to_num(x: Any, *, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     x = as_node(x)
     if x.dtype.kind != "f":
         return x
@@ -87,7 +87,7 @@ def _nan_to_num(x: Any, *, nan: Any = 0.0, posinf: Any = None, neginf: Any = Non
 
 
 @reaches(np.round, np.around, method="round")
-def _round(x: Any, decimals: int = 0) -> Node:
+def _round(x: Any, decimals: int = 0) -> Any:
     x = as_node(x)
     whole = x.dtype.kind in "iu"
     if decimals == 0 or (whole and decimals > 0):
@@ -97,7 +97,7 @@ def _round(x: Any, decimals: int = 0) -> Node:
 
 
 @reaches(np.fix)
-def _fix(x: Any) -> Node:
+def _fix(x: Any) -> Any:
     return np.trunc(x)
 
 
@@ -105,17 +105,17 @@ def _fix(x: Any) -> Node:
 
 
 @reaches(np.isposinf)
-def _isposinf(x: Any) -> Node:
+def _isposinf(x: Any) -> Any:
     return np.isinf(x) & ~np.signbit(x)
 
 
 @reaches(np.isneginf)
-def _isneginf(x: Any) -> Node:
+def _isneginf(x: Any) -> Any:
     return np.isinf(x) & np.signbit(x)
 
 
 @reaches(np.isclose)
-def _isclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False) -> Node:
+def _isclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False) -> Any:
     a, b = as_node(a), as_node(b)
     b = cast(b, np.result_type(b.dtype, 1.0))
     close = (np.abs(a - b) <= atol + rtol * np.abs(b)) & np.isfinite(b) | (a == b)
@@ -123,12 +123,12 @@ def _isclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool
 
 
 @reaches(np.allclose)
-def _allclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False) -> Node:
+def _allclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False) -> Any:
     return np.all(_isclose(a, b, rtol, atol, equal_nan))
 
 
 @reaches(np.array_equal)
-def _array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Node:
+def _array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
     a1, a2 = as_node(a1), as_node(a2)
     if a1.shape != a2.shape:
         return constant(False)
@@ -136,7 +136,7 @@ def _array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Node:
 
 
 @reaches(np.array_equiv)
-def _array_equiv(a1: Any, a2: Any) -> Node:
+def _array_equiv(a1: Any, a2: Any) -> Any:
     a1, a2 = as_node(a1), as_node(a2)
     try:
         np.broadcast_shapes(a1.shape, a2.shape)

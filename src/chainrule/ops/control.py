@@ -250,7 +250,7 @@ def _pull_while(node: Node, cotangents: Sequence[Part], wanted: Flags) -> tuple[
     draft.carries = {carry: (first, following) for carry, first, following in firsts}
     finals, _, _ = draft.run(loop.steps, reverse=False)
     bounded = next(iter(finals.values())).operands[0]
-    return bounded.operation.derivative.pull(bounded, cotangents, wanted)  # type: ignore[union-attr]
+    return bounded.operation.derivative.pull(bounded, cotangents, wanted)
 
 
 def _batch_while(operands: Sequence[Node], batched: Sequence[bool], size: int, **parameters: Any) -> tuple[Node, ...]:

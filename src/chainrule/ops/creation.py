@@ -11,24 +11,24 @@ from chainrule.ops.cast import cast
 
 
 @reaches(np.full_like)
-def _full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Node:
+def _full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
     a = as_node(a)
     lengths = a.shape if shape is None else np.empty(shape, bool).shape
     return np.broadcast_to(cast(fill_value, a.dtype if dtype is None else dtype), lengths)
 
 
 @reaches(np.zeros_like, np.empty_like)
-def _zeros_like(a: Any, dtype: Any = None, *, shape: Any = None) -> Node:
+def _zeros_like(a: Any, dtype: Any = None, *, shape: Any = None) -> Any:
     return _full_like(a, 0, dtype, shape=shape)
 
 
 @reaches(np.ones_like)
-def _ones_like(a: Any, dtype: Any = None, *, shape: Any = None) -> Node:
+def _ones_like(a: Any, dtype: Any = None, *, shape: Any = None) -> Any:
     return _full_like(a, 1, dtype, shape=shape)
 
 
 @reaches(np.copy)
-def _copy(a: Any) -> Node:
+def _copy(a: Any) -> Any:
     return as_node(a)
 
 

@@ -8,10 +8,10 @@ declared partials, on multiple-precision numbers the oracle, on loop scalars the
 - `m.select(condition, then, otherwise)` and `m.divide(x, y)`, which Python's own `if` and `/` are too narrow for;
 - by NumPy's names and with NumPy's meaning: `absolute copysign floor ceil trunc rint fmod power sqrt cbrt hypot ldexp
   nextafter spacing`, `exp exp2 expm1 log log2 log10 log1p`, `sin cos tan arcsin arccos arctan arctan2`, `sinh cosh tanh
-  arcsinh arccosh arctanh`, and on integers `invert bitwise_and bitwise_or bitwise_xor left_shift right_shift
+  arcsinh arccosh arctanh`, `frexp`, and on integers `invert bitwise_and bitwise_or bitwise_xor left_shift right_shift
   bitwise_count gcd lcm`;
 - by SciPy's names: `erf erfc erfcx gammaln digamma polygamma(order, x)`;
-- `m.pi`. Other irrational numbers are written from these, as `m.sqrt(2)`; a literal is taken as the fraction that it is.
+- `m.pi`. Other irrational numbers are made of these, as `m.sqrt(2)`; a literal is taken as the fraction that it is.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ class Elementwise(Operation):
         """The node for these operands, cast to the dtypes that NumPy would compute in."""
         kinds = tuple(_WEAK.get(type(operand)) or _dtype_of(self.name, operand) for operand in operands)
         targets = self.promotion(self.name, kinds, None if dtype is None else check_dtype(self.name, dtype))
-        if targets[-1] == bool and int in kinds and any(map(_overflows, operands, targets)):
+        if targets[-1].kind == "b" and int in kinds and any(map(_overflows, operands, targets)):
             return self(*map(_strong, operands))  # NumPy compares uint8 with 300, though it would not add them
-        return apply(self, tuple(_cast_operand(self.name, *pair) for pair in zip(operands, targets, strict=False)), parameters)
+        cast_operands = (_cast_operand(self.name, *pair) for pair in zip(operands, targets, strict=False))
+        return apply(self, tuple(cast_operands), parameters)
 
 
 def _dtype_of(name: str, operand: Any) -> np.dtype:
@@ -94,7 +95,7 @@ def like(ufunc: np.ufunc) -> Promotion:
     def promotion(name: str, kinds: tuple[Any, ...], dtype: np.dtype | None = None) -> tuple[np.dtype, ...]:
         signature = {} if dtype is None else {"signature": (*[None] * ufunc.nin, *[dtype] * ufunc.nout)}
         try:
-            resolved = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout), **signature)  # type: ignore[arg-type]
+            resolved = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout), **signature)
         except TypeError:
             given = " and ".join(getattr(kind, "name", getattr(kind, "__name__", "")) for kind in kinds)
             raise DtypeError(
@@ -169,8 +170,9 @@ def _exactly(name: str, body: Callable[..., Any], promotion: Promotion) -> Calla
             value = body(exact_arithmetic, *numbers, **parameters)
             if type(value) is not int:
                 return value
-            truths = all(type(number) is bool for number in numbers)
-            return bool(value) if truths and promotion(name, (np.dtype(bool),) * len(numbers))[-1] == bool else Fraction(value)
+            kinds = (np.dtype(bool),) * len(numbers)
+            truth = all(type(number) is bool for number in numbers) and promotion(name, kinds)[-1].kind == "b"
+            return bool(value) if truth else Fraction(value)
 
         return np.frompyfunc(number, len(arrays), 1)(*arrays)
 
@@ -199,7 +201,7 @@ def _rejects(samples: Callable[[], Iterable[Sample]]) -> Callable[[], Iterable[S
         sample = next(iter(samples()))
         if len(sample.operands) > 1:
             kinds = [np.asarray(operand).dtype for operand in sample.operands]
-            kinds = [np.dtype(float) if kind == object else kind for kind in kinds]
+            kinds = [np.dtype(float) if kind.kind == "O" else kind for kind in kinds]
             shapes = [(2, 3), (2,), (2,)]
             operands = (np.zeros(shape, kind) for shape, kind in zip(shapes, kinds, strict=False))
             yield Sample(*operands, words="axis -1 is 3 and 2")
@@ -222,11 +224,11 @@ def elementwise(
     points: dict[Any, Any] | None = None,
     also: tuple[Any, ...] = (),
 ) -> Elementwise:
-    """Declare an elementwise operation: NumPy's function, value, derivative, LaTeX, and what the laws are tested on.
+    """Declare an elementwise operation: function, value, derivative, LaTeX, and what the laws are tested on.
 
     A ufunc gives the operation its name and its promotion, and reaches it; so do the functions in `also`. `derivative`
-    gives the partials, `lambda x, y, out: (d/dx, d/dy)`, or is `Flat()`. The body is run on fractions as it is; where it
-    is transcendental, `points` holds its rational values at rational arguments instead.
+    gives the partials, `lambda x, y, out: (d/dx, d/dy)`, or is `Flat()`. The body is run on fractions as it is; where
+    it is transcendental, `points` holds its rational values at rational arguments instead.
     """
     name = name or function.__name__
     promotion = promotion or like(function)

@@ -75,7 +75,7 @@ def read(index: Any, shape: tuple[int, ...]) -> Plan:
     together = runs and runs[-1] - runs[0] + 1 == len(runs)  # even dots that stand for no axis keep index arrays apart
     for k, part in enumerate(parts):
         axis = len(ranges)
-        if k in runs[:1]:
+        if runs and k == runs[0]:
             front = len(room)
         if part is None:
             room.append(1)

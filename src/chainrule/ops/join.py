@@ -93,16 +93,6 @@ concatenate = Operation(
 )
 
 
-def nodes_of(operation: str, arrays: Any) -> list[Node]:
-    """The members of a sequence, or the rows of an array, as nodes; there must be one."""
-    nodes = [as_node(array) for array in arrays]
-    if not nodes:
-        raise ArgumentError(
-            operation, expected="at least one array", got="none", remedy="Give a list of arrays that is not empty."
-        )
-    return nodes
-
-
 def array_of(value: Any) -> Node:
     """A number, an array, or nested lists of them and of nodes, as one node."""
     if isinstance(value, (list, tuple)) and any(isinstance(part, (Node, list, tuple)) for part in value):
@@ -111,19 +101,27 @@ def array_of(value: Any) -> Node:
 
 
 @reaches(np.concatenate, np.concat)
-def _concatenate(arrays: Any, /, axis: Any = 0, *, dtype: Any = None) -> Node:
-    nodes = nodes_of("concatenate", arrays)
+def _concatenate(arrays: Any, /, axis: Any = 0, *, dtype: Any = None, casting: str = "same_kind") -> Node:
+    nodes: list[Any] = list(map(as_node, arrays))
     if axis is None:
         nodes, axis = [np.ravel(node) for node in nodes], 0
     axis = normalize_axis("concatenate", axis, nodes[0].ndim)
-    common = np.dtype(dtype) if dtype is not None else promote("concatenate", *(node.dtype for node in nodes))
+    common = promote("concatenate", *(node.dtype for node in nodes)) if dtype is None else np.dtype(dtype)
+    for number, node in enumerate(nodes):
+        if not np.can_cast(node.dtype, common, casting):
+            raise DtypeError(
+                "concatenate",
+                expected=f"arrays that {casting} casting brings to {common.name}",
+                got=f"{node.type} in array {number}",
+                remedy="Cast it with astype first.",
+            )
     nodes = [cast(node, common) for node in nodes]
     return nodes[0] if len(nodes) == 1 else concatenate(*nodes, axis=axis)
 
 
 @reaches(np.stack)
-def _stack(arrays: Any, axis: Any = 0, *, dtype: Any = None) -> Node:
-    nodes = nodes_of("stack", arrays)
+def _stack(arrays: Any, axis: Any = 0, **options: Any) -> Node:
+    nodes = list(map(as_node, arrays))
     for number, node in enumerate(nodes):
         if node.shape != nodes[0].shape:
             raise ShapeError(
@@ -133,28 +131,28 @@ def _stack(arrays: Any, axis: Any = 0, *, dtype: Any = None) -> Node:
                 remedy="Broadcast them to one shape first, or join along an axis that there is with np.concatenate.",
             )
     axis = normalize_axis("stack", axis, nodes[0].ndim + 1)
-    return np.concatenate([np.expand_dims(node, axis) for node in nodes], axis, dtype=dtype)
+    return np.concatenate([np.expand_dims(node, axis) for node in nodes], axis, **options)
 
 
-@reaches(np.vstack, "numpy.row_stack")
-def _vstack(tup: Any, *, dtype: Any = None) -> Node:
-    return np.concatenate([np.atleast_2d(node) for node in nodes_of("vstack", tup)], 0, dtype=dtype)
+@reaches(np.vstack)
+def _vstack(tup: Any, **options: Any) -> Node:
+    return np.concatenate([np.atleast_2d(as_node(array)) for array in tup], 0, **options)
 
 
 @reaches(np.hstack)
-def _hstack(tup: Any, *, dtype: Any = None) -> Node:
-    nodes = [np.atleast_1d(node) for node in nodes_of("hstack", tup)]
-    return np.concatenate(nodes, 0 if nodes[0].ndim == 1 else 1, dtype=dtype)
+def _hstack(tup: Any, **options: Any) -> Node:
+    nodes = [np.atleast_1d(as_node(array)) for array in tup]
+    return np.concatenate(nodes, 0 if nodes[0].ndim == 1 else 1, **options)
 
 
 @reaches(np.dstack)
 def _dstack(tup: Any) -> Node:
-    return np.concatenate([np.atleast_3d(node) for node in nodes_of("dstack", tup)], 2)
+    return np.concatenate([np.atleast_3d(as_node(array)) for array in tup], 2)
 
 
 @reaches(np.column_stack)
 def _column_stack(tup: Any) -> Node:
-    nodes = nodes_of("column_stack", tup)
+    nodes = map(as_node, tup)
     return np.concatenate([np.reshape(node, (-1, 1)) if node.ndim < 2 else node for node in nodes], 1)
 
 

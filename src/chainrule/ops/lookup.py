@@ -36,7 +36,7 @@ def _infer_search(table: ArrayType, values: ArrayType, *, side: str) -> ArrayTyp
     return ArrayType(values.shape, np.dtype(np.int64))
 
 
-def _search(table: Any, values: Any, *, side: str) -> np.ndarray:
+def _search(table: Any, values: Any, *, side: Any) -> np.ndarray:
     found = np.empty(np.shape(values), np.int64)
     for k, (row, sought) in enumerate(zip(table, values, strict=True)):
         found[k] = np.searchsorted(row, sought, side)
@@ -189,7 +189,7 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Node:
 
 
 @reaches(np.choose, method="choose")
-def _choose(a: Any, choices: Any, *, mode: str = "raise") -> Node:
+def _choose(a: Any, choices: Any, *, mode: Any = "raise") -> Node:
     places, *arrays = np.broadcast_arrays(as_node(a), *_of_one_dtype("choose", choices))
     count, shape = len(arrays), places.shape
     # The bounds are those of the list of choices: its numbers are looked up first, as `mode` says.

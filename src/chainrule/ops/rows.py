@@ -233,9 +233,8 @@ def _infer_writer(index: ArrayType, *, length: int) -> ArrayType:
 def _last_writer(index: np.ndarray, length: int) -> np.ndarray:
     *lead, count = index.shape
     owner = np.full((*lead, length), -1, _INT)
-    if index.size:
-        rows = tuple(place[..., None] for place in np.indices(lead, sparse=True))
-        np.maximum.at(owner, (*rows, index), np.arange(count))
+    rows = tuple(place[..., None] for place in np.indices(lead, sparse=True))
+    np.maximum.at(owner, (*rows, index), np.arange(count))
     return owner
 
 

@@ -177,7 +177,7 @@ def _column_major(operation: str, order: str) -> bool:
 
 @reaches(np.ravel, method="ravel")
 @reaches("flatten", method="flatten")
-def _ravel(x: Any, order: str = "C") -> Node:
+def _ravel(x: Any, order: Any = "C") -> Node:
     return np.reshape(as_node(x), -1, order=order)
 
 

@@ -1,7 +1,7 @@
 """The logarithm of a sum of exponentials, and softmax: shifted by the maximum, so that nothing overflows.
 
-SciPy converts the operands of these functions with `np.asarray`, where no traced value can follow (unless its array
-API was switched on before it was imported), so they are reached by name: "scipy.special.logsumexp" and so on.
+SciPy converts the operands of these functions with `np.asarray`, where no traced value can follow, so they are reached
+by name: "scipy.special.logsumexp" and so on. (With SCIPY_ARRAY_API=1 its two softmaxes do take traced values.)
 Blanchard, Higham and Higham, Accurately computing the log-sum-exp and softmax functions (2021).
 """
 

@@ -98,32 +98,32 @@ def _gammaln(x: float) -> float:
 
 # fmt: off
 # ------------------------------------------------------------------------------------------------ the logistic function
-expit = special("expit",         lambda x, out: out * (1 - out),        r"\sigma({0})", real, {0: "1/2"},
+expit = special("expit",         lambda x, out: out * (1 - out),         r"\sigma({0})", real, {0: "1/2"},
                 lambda m, x: m.divide(m.select(x >= 0, 1, m.exp(x)), 1 + m.exp(-m.absolute(x))), without=_expit)
-logit = special("logit",         lambda x, out: 1 / (x * (1 - x)),      r"\operatorname{{logit}} {0}", probability, {"1/2": 0},
-                lambda m, x: log_odds(m, x), without=_logit)
-log_expit = special("log_expit", lambda x, out: expit(-x),              r"\ln \sigma({0})", real, {},
+logit = special("logit",         lambda x, out: 1 / (x * (1 - x)),
+                r"\operatorname{{logit}} {0}", probability, {"1/2": 0}, lambda m, x: log_odds(m, x), without=_logit)
+log_expit = special("log_expit", lambda x, out: expit(-x),               r"\ln \sigma({0})", real, {},
                 lambda m, x: m.select(x < 0, x, 0) - m.log1p(m.exp(-m.absolute(x))), without=_log_expit)
-xlogy = special("xlogy",         lambda x, y, out: xlogy_partials(x, y), r"{0} \ln {1}", products, {(0, 3): 0, (3, 1): 0},
+xlogy = special("xlogy",         lambda x, y, out: xlogy_partials(x, y), r"{0} \ln {1}", products, {(3, 1): 0},
                 lambda m, x, y: m.select((x == 0) & (y == y), 0, x * m.log(y)), without=_xlogy)
 
 # --------------------------------------------------------------------------------------------- the normal distribution
-erf = special("erf",             lambda x, out: bell(x),                r"\operatorname{{erf}} {0}", real, {0: 0},
+erf = special("erf",             lambda x, out: bell(x),                 r"\operatorname{{erf}} {0}", real, {0: 0},
                 without=_each(math.erf))
-erfc = special("erfc",           lambda x, out: -bell(x),               r"\operatorname{{erfc}} {0}", real, {0: 1},
+erfc = special("erfc",           lambda x, out: -bell(x),                r"\operatorname{{erfc}} {0}", real, {0: 1},
                 without=_each(math.erfc))
-erfcx = special("erfcx",         lambda x, out: 2 * x * out - peak(x),  r"\operatorname{{erfcx}} {0}", real, {0: 1})
-ndtr = special("ndtr",           lambda x, out: density(x),             r"\Phi({0})", real, {0: "1/2"},
+erfcx = special("erfcx",         lambda x, out: 2 * x * out - peak(x),   r"\operatorname{{erfcx}} {0}", real, {0: 1})
+ndtr = special("ndtr",           lambda x, out: density(x),              r"\Phi({0})", real, {0: "1/2"},
                 lambda m, x: m.divide(m.erfc(m.divide(-x, m.sqrt(2))), 2), without=_each(_ndtr))
-log_ndtr = special("log_ndtr",   lambda x, out: hazard(x),              r"\ln \Phi({0})", real, {},
+log_ndtr = special("log_ndtr",   lambda x, out: hazard(x),               r"\ln \Phi({0})", real, {},
                 lambda m, x: log_normal(m, x))
 
 # --------------------------------------------------------------------------------------------------- the gamma function
-gammaln = special("gammaln",     lambda x, out: digamma(x),             r"\ln \left|\Gamma({0})\right|", positive, {1: 0, 2: 0},
+gammaln = special("gammaln",     lambda x, out: digamma(x),              r"\ln |\Gamma({0})|", positive, {1: 0, 2: 0},
                 without=_each(_gammaln))
-digamma = special("digamma",     lambda x, out: polygamma(x, order=1),  r"\psi({0})", positive, {}, alias="psi")
-polygamma = special("polygamma", lambda x, out, *, order: polygamma(x, order=order + 1), r"\psi^{{({order})}}({0})", orders, {},
-                lambda m, x, *, order: m.polygamma(order, x), reached=False)
+digamma = special("digamma",     lambda x, out: polygamma(x, order=1),   r"\psi({0})", positive, {}, alias="psi")
+polygamma = special("polygamma", lambda x, out, *, order: polygamma(x, order=order + 1),
+                r"\psi^{{({order})}}({0})", orders, {}, lambda m, x, *, order: m.polygamma(order, x), reached=False)
 # fmt: on
 
 
@@ -147,31 +147,31 @@ def log_normal(m: Any, x: Any) -> Any:
 # ------------------------------------------------------------------------------------------------- the longer partials
 
 
-def pi(x: Node) -> Node:
+def pi(x: Node) -> Any:
     """The number pi in the dtype of x; a node, because a fraction for it would not be exact."""
     return np.arccos(constant(-1, x.dtype))
 
 
-def peak(x: Node) -> Node:
+def peak(x: Node) -> Any:
     """2 / sqrt(pi), the slope of erf at 0."""
     return 2 / np.sqrt(pi(x))
 
 
-def bell(x: Node) -> Node:
+def bell(x: Node) -> Any:
     """The slope of erf."""
     return peak(x) * np.exp(-x * x)
 
 
-def density(x: Node) -> Node:
+def density(x: Node) -> Any:
     """The density of the standard normal distribution."""
     return np.exp(-x * x / 2) / np.sqrt(2 * pi(x))
 
 
-def hazard(x: Node) -> Node:
+def hazard(x: Node) -> Any:
     """The density over the distribution; by erfcx, because on the left both underflow and their quotient does not."""
     return np.sqrt(2 / pi(x)) / erfcx(-x / np.sqrt(constant(2, x.dtype)))
 
 
-def xlogy_partials(x: Node, y: Node) -> tuple[Node, Node]:
+def xlogy_partials(x: Node, y: Node) -> tuple[Any, Any]:
     """The partials of x ln y; where x and y are both 0 they are 0."""
     return np.log(np.where((x == 0) & (y <= 0), 1, y)), x / np.where((x == 0) & (y == 0), 1, y)

@@ -1,4 +1,5 @@
-"""Descent rules: pure functions over pytrees of parameters, written in ordinary NumPy so that a run can be traced whole."""
+"""Descent rules: pure functions over pytrees of parameters, written in ordinary NumPy so that a run can be traced
+whole."""
 
 from chainrule.optim.adaptive import adam
 from chainrule.optim.descent import gradient_descent, momentum

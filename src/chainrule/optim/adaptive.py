@@ -14,7 +14,8 @@ from chainrule.pytree import tree_map
 def adam(step: Step = 1e-3, decay: float = 0.9, square_decay: float = 0.999, epsilon: float = 1e-8) -> Optimizer:
     """Adam: a step along the mean gradient, divided by the root of the mean squared gradient.
 
-    m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2;  p <- p - step * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + epsilon)
+    m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2
+    p <- p - step * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + epsilon)
 
     Args:
         step: the step size, or a function from the count of steps done to one.
@@ -39,7 +40,11 @@ def adam(step: Step = 1e-3, decay: float = 0.9, square_decay: float = 0.999, eps
     check_number("adam", "epsilon", epsilon, 0)
 
     def init(params: Any) -> Any:
-        return {"count": np.int64(0), "mean": tree_map(np.zeros_like, params), "square": tree_map(np.zeros_like, params)}
+        return {
+            "count": np.int64(0),
+            "mean": tree_map(np.zeros_like, params),
+            "square": tree_map(np.zeros_like, params),
+        }
 
     def update(gradients: Any, state: Any, params: Any) -> tuple[Any, Any]:
         count = state["count"] + 1

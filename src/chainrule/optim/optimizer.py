@@ -39,5 +39,8 @@ def check_number(rule: str, name: str, value: Any, low: float, high: float = np.
         return
     bounds = f"at least {low:g}" + (f" and below {high:g}" if high < np.inf else "")
     raise ArgumentError(
-        rule, expected=f"{name} to be a number, {bounds}" + (", or a function of the step count" if schedule else ""), got=repr(value), remedy=f"Choose another {name}."
+        rule,
+        expected=f"{name} to be a number, {bounds}" + (", or a function of the step count" if schedule else ""),
+        got=repr(value),
+        remedy=f"Choose another {name}.",
     )

@@ -1,7 +1,7 @@
 """Constant folding.
 
-Takes a graph; leaves one in which no node has constants alone for operands, up to a size: such a node is computed now, by
-NumPy, and is a constant from then on. Large results stay nodes, so that a graph does not grow in memory.
+Takes a graph; leaves one in which no node has constants alone for operands, up to a size: such a node is computed
+now, by NumPy, and is a constant from then on. Large results stay nodes, so that a graph does not grow in memory.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def _foldable(node: Node) -> bool:
 
 
 def _computed(node: Node) -> Node:
-    values = [operand.value for operand in node.operands]  # type: ignore[attr-defined]
+    values = [operand.value for operand in node.operands]
     try:
-        value = node.operation.reference(*values, **node.parameters)  # type: ignore[union-attr]
+        value = node.operation.reference(*values, **node.parameters)
     except (ArithmeticError, IndexError, np.linalg.LinAlgError):  # the failure belongs to the run, if it comes to that
         return node
     return constant(value, node.dtype)

@@ -116,4 +116,4 @@ def _rewritten(node: Node, operands: tuple[Node, ...], bodies: dict[Graph, Graph
         inside[name] = bodies[body]
     parameters = {**node.parameters, **inside} if inside else node.parameters
     with located(node.location):
-        return apply(node.operation, operands, parameters)  # type: ignore[arg-type]
+        return apply(node.operation, operands, parameters)

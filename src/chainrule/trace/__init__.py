@@ -5,4 +5,15 @@ from chainrule.trace.function import TracedFunction, is_number, trace_function
 from chainrule.trace.trace import Guard, Trace, TracedInput
 from chainrule.trace.traced import Traced, unwrap
 
-__all__ = ["Guard", "Trace", "Traced", "TracedFunction", "TracedInput", "apply_function", "is_number", "trace_function", "traceable", "unwrap"]
+__all__ = [
+    "Guard",
+    "Trace",
+    "Traced",
+    "TracedFunction",
+    "TracedInput",
+    "apply_function",
+    "is_number",
+    "trace_function",
+    "traceable",
+    "unwrap",
+]

@@ -32,8 +32,8 @@ def apply_function(function: Callable[..., Any], *arguments: Any, **options: Any
     if not members and any(isinstance(leaf, Node) for leaf in flatten((given, settings))[0]):
         return function(*given, **settings)
     for member in members:
-        member.trace.check_open()
-    trace = max((member.trace for member in members), key=lambda trace: trace.serial, default=None)
+        member.owner.check_open()
+    trace = max((member.owner for member in members), key=lambda trace: trace.serial, default=None)
     token = concrete_value.set(trace.decide if trace else lambda node, _: np.asarray(_evaluated(node)))
     try:
         result = function(*given, **settings)

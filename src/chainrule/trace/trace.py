@@ -1,7 +1,7 @@
 """A trace: one run of a Python function on traced values, with what Python decided on the way.
 
-Where a concrete value exists, Python may ask for it (`if x > 0`). The trace then evaluates just what the question needs,
-answers it, and records a guard: the graph holds for every input that gives the same answers.
+Where a concrete value exists, Python may ask for it (`if x > 0`). The trace then evaluates just what the question
+needs, answers it, and records a guard: the graph holds for every input that gives the same answers.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Guard:
 class TracedInput(Input):
     """An input of a trace. `source` is the outer value that stands for it where traces nest."""
 
-    __slots__ = ("source", "trace")
+    __slots__ = ("owner", "source")
 
     def __init__(self, type: ArrayType, name: str, trace: Trace, source: Any = None) -> None:
         super().__init__(type, name)
-        self.trace, self.source = trace, source
+        self.owner, self.source = trace, source
 
 
 class Trace:
@@ -68,14 +68,14 @@ class Trace:
         if isinstance(node, Constant):
             return node.value
         if isinstance(node, TracedInput):
-            if node.trace is not self:
-                return node.trace.value(node, construct)
+            if node.owner is not self:
+                return node.owner.value(node, construct)
             if node.source is None:
                 raise no_number(construct)
-            return node.source.trace.value(node.source.node, construct)
+            return node.source.owner.value(node.source.node, construct)
         if isinstance(node, Input):
             raise no_number(construct)
-        return node.operation.reference(*(self.values[operand] for operand in node.operands), **node.parameters)  # type: ignore[union-attr]
+        return node.operation.reference(*(self.values[operand] for operand in node.operands), **node.parameters)
 
     def decide(self, node: Node, construct: str) -> np.ndarray:
         """The concrete value of a node that Python goes on to decide by, recorded as a guard."""

@@ -25,18 +25,18 @@ _VIEWS = {
 
 
 class Traced(ArrayProtocols):
-    """A value of a running trace: `node` says what it is now, `trace` to whom it belongs.
+    """A value of a running trace: `node` says what it is now, `owner` is the trace.
 
     `weak` marks what came from a Python number alone, which by NumPy 2's rules takes the dtype of what it meets.
     """
 
-    __slots__ = ("_node", "_view", "trace", "weak", "writable")
-    __hash__ = None  # type: ignore[assignment]
+    __slots__ = ("_node", "_view", "owner", "weak", "writable")
+    __hash__ = None
     namespace: Any = np
     """What `__array_namespace__` gives; `chainrule.numpy` once that is imported."""
 
     def __init__(self, node: Node, trace: Trace, *, weak: bool = False, writable: bool = True) -> None:
-        self._node, self.trace, self.weak, self.writable = node, trace, weak, writable
+        self._node, self.owner, self.weak, self.writable = node, trace, weak, writable
         self._view: tuple[Traced, Callable[[Node], Node], Any, Node] | None = None
 
     # ------------------------------------------------------------------------------------------ what it is
@@ -71,9 +71,9 @@ class Traced(ArrayProtocols):
         out = options.pop("out", None)
         members: list[Traced] = []
         given, settings = unwrap((arguments, options), members)
-        trace = max((member.trace for member in members), key=lambda trace: trace.serial)
+        trace = max((member.owner for member in members), key=lambda trace: trace.serial)
         for member in members:
-            member.trace.check_open()
+            member.owner.check_open()
         weak = isinstance(function, np.ufunc) and all(_is_weak(argument) for argument in arguments)
         if isinstance(function, np.ufunc) and not weak and any(member.weak for member in members):
             given = _settle(arguments, given)
@@ -84,7 +84,9 @@ class Traced(ArrayProtocols):
             concrete_value.reset(token)
         wrapped = wrap(result, trace, weak)
         if out is not None:
-            number = getattr(wrapped, "shape", None) == () and isinstance(out, tuple) and out[0] is arguments[0]  # x += y binds x anew
+            number = (
+                getattr(wrapped, "shape", None) == () and isinstance(out, tuple) and out[0] is arguments[0]
+            )  # x += y binds x anew
             return wrapped if number else _write_out(out, wrapped)
         if function in _VIEWS and isinstance(wrapped, Traced) and isinstance(arguments[0], Traced):
             wrapped._follow(arguments[0], lambda node: call_function(function, (node, *given[1:]), settings), None)
@@ -104,7 +106,7 @@ class Traced(ArrayProtocols):
         """Write into an array made inside the traced function; the arguments of the function are not changed."""
         self._check_writable()
         written = self.call_numpy("setitem", (self, index, value), {})
-        self.trace = written.trace
+        self.owner = written.owner
         self._move(written.node)
 
     def __iter__(self) -> Iterator[Any]:
@@ -117,7 +119,7 @@ class Traced(ArrayProtocols):
 
     def copy(self, order: str = "K") -> Traced:
         """A new array of the same values, which may be written to."""
-        return Traced(self.node, self.trace)
+        return Traced(self.node, self.owner)
 
     # ------------------------------------------------------------------------------------------ writing
 
@@ -139,19 +141,19 @@ class Traced(ArrayProtocols):
         self._node = node
         if self._view is not None:
             base, look, index, _ = self._view
-            base[index] = Traced(node, self.trace)
+            base[index] = Traced(node, self.owner)
             self._node, self._view = node, (base, look, index, base.node)
 
     # ------------------------------------------------------------------------------------------ Python's questions
 
     def _decide(self, node: Node) -> Any:
-        self.trace.check_open()
+        self.owner.check_open()
         if node.size != 1:
             raise ShapeError(
                 "bool, int or float", expected="one element", got=f"{node.size} in shape {node.shape}",
                 remedy="Reduce it first, for example with .any(), .all() or .sum().",
             )  # fmt: skip
-        return self.trace.decide(node, CONTROL).reshape(())[()]
+        return self.owner.decide(node, CONTROL).reshape(())[()]
 
     def __bool__(self) -> bool:
         return bool(self._decide(self.node != 0))
@@ -164,7 +166,9 @@ class Traced(ArrayProtocols):
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu" or self.shape:
-            raise DtypeError("index", expected="an integer without axes", got=f"{self.node.type}", remedy="Convert it with int(...).")
+            raise DtypeError(
+                "index", expected="an integer without axes", got=f"{self.node.type}", remedy="Convert it with int(...)."
+            )
         return int(self._decide(self.node))
 
     def item(self) -> Any:
@@ -173,7 +177,9 @@ class Traced(ArrayProtocols):
 
     def __format__(self, spec: str) -> str:
         if spec and not self.shape:
-            return format(self.trace.value(self.node, "print without a format")[()], spec)  # looking is not deciding: no guard
+            return format(
+                self.owner.value(self.node, "print without a format")[()], spec
+            )  # looking is not deciding: no guard
         return format(repr(self), spec)
 
     def __round__(self, digits: int = 0) -> Any:
@@ -190,7 +196,12 @@ def unwrap(value: Any, members: list[Traced]) -> Any:
     if type(value) is dict:
         return {key: unwrap(part, members) for key, part in value.items()}
     if isinstance(value, slice):
-        return slice(*(operator.index(part) if isinstance(part, Traced) else part for part in (value.start, value.stop, value.step)))
+        return slice(
+            *(
+                operator.index(part) if isinstance(part, Traced) else part
+                for part in (value.start, value.stop, value.step)
+            )
+        )
     return value
 
 
@@ -211,7 +222,11 @@ def _is_weak(value: Any) -> bool:
 
 def _settle(arguments: tuple[Any, ...], given: tuple[Any, ...]) -> tuple[Any, ...]:
     """The operands with weak values cast to what the strong ones make of them."""
-    strong = [part.dtype for part, original in zip(given, arguments, strict=True) if not _is_weak(original) and hasattr(part, "dtype")]
+    strong = [
+        part.dtype
+        for part, original in zip(given, arguments, strict=True)
+        if not _is_weak(original) and hasattr(part, "dtype")
+    ]
 
     def settled(part: Any, original: Any) -> Any:
         if not isinstance(original, Traced) or not original.weak:
@@ -237,6 +252,6 @@ def _write_out(out: Any, result: Any) -> Any:
                 remedy="Write x = x + y in place of x += y.",
             )  # fmt: skip
         target._check_writable()
-        target.trace = max(target.trace, value.trace, key=lambda trace: trace.serial)
+        target.owner = max(target.owner, value.owner, key=lambda trace: trace.serial)
         target._move(cast(value.node, target.dtype))
     return out if isinstance(out, tuple) and len(out) > 1 else targets[0]

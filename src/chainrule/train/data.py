@@ -1,4 +1,5 @@
-"""The data of a run: arrays that share their first axis, split into training and validation rows, and cut into batches."""
+"""The data of a run: arrays that share their first axis, split into training and validation rows, and cut into
+batches."""
 
 from __future__ import annotations
 
@@ -97,7 +98,12 @@ def schedule(rows: int, batch_size: int | None, epochs: int | None, steps: int |
     """
     for name, value in {"batch_size": batch_size, "epochs": epochs, "steps": steps}.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
-            raise ArgumentError("fit", expected=f"{name} to be an integer of at least 1", got=repr(value), remedy=f"Give {name} a positive integer.")
+            raise ArgumentError(
+                "fit",
+                expected=f"{name} to be an integer of at least 1",
+                got=repr(value),
+                remedy=f"Give {name} a positive integer.",
+            )
     if (epochs is None) == (steps is None):
         got = "neither" if epochs is None else f"epochs={epochs} and steps={steps}"
         raise ArgumentError("fit", expected="either epochs or steps", got=got, remedy="Give one of the two.")

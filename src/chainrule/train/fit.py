@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,12 @@ from chainrule.graph import verify
 from chainrule.optim import Optimizer
 from chainrule.pytree import flatten, paths, tree_map, unflatten
 from chainrule.simplify import simplify
-from chainrule.train.data import Arrays, Schedule, as_arrays, schedule, split_validation
+from chainrule.trace import trace_function
+from chainrule.train.data import Arrays, as_arrays, schedule, split_validation
 from chainrule.train.gradient import value, value_and_gradient
 from chainrule.train.progress import Progress, Report, reporting
 from chainrule.train.run import FINISHED, INTERRUPTED, STOPPED_EARLY, Run
 from chainrule.train.step import GOING, NOT_FINITE, STOPPED, UNDECIDED, UNVALIDATED, Stepper
-from chainrule.trace import trace_function
 from chainrule.types import is_floating
 
 MOST_STEPS_IN_A_SLICE = 1000
@@ -45,16 +45,16 @@ def fit(
     """Train parameters by descent on a loss.
 
     Args:
-        loss: `loss(params, *batch)` gives one floating-point number; ordinary NumPy. Python may decide on traced values.
-        params: a pytree of floating-point arrays, where the run starts.
+        loss: `loss(params, *batch)` gives one floating-point number; ordinary NumPy. Python may decide on traced
+        values. params: a pytree of floating-point arrays, where the run starts.
         data: a tuple of arrays that share their first axis, the examples.
         optimizer: a descent rule, such as `chainrule.optim.adam(1e-3)`.
         batch_size: examples in a step; None takes all. The last step of an epoch takes the examples that are left.
         epochs, steps: how long: passes over the data, or steps. Give one.
         seed: decides the order of the examples (and the validation rows). The same seed gives the same bits.
-        validation: data to evaluate the loss on after each epoch: a fraction of the rows, held back, or a tuple of arrays.
-        patience: stop after this many epochs without a better validation loss; the best parameters are then returned.
-        shuffle: draw a new order of the examples for each epoch.
+        validation: data to evaluate the loss on after each epoch: a fraction of the rows, held back, or a tuple of
+        arrays. patience: stop after this many epochs without a better validation loss; the best parameters are then
+        returned. shuffle: draw a new order of the examples for each epoch.
         progress: None shows a bar on a terminal, True always, False never; or a function that receives `Progress`.
 
     Returns:
@@ -77,7 +77,12 @@ def fit(
     arrays, held = split_validation(as_arrays(data), validation, seed)
     if patience is not None and (held is None or not isinstance(patience, int) or patience < 1):
         got = f"patience={patience!r} with validation={'None' if held is None else 'given'}"
-        raise ArgumentError("fit", expected="patience of at least 1, with validation data", got=got, remedy="Give validation=0.2 as well.")
+        raise ArgumentError(
+            "fit",
+            expected="patience of at least 1, with validation data",
+            got=got,
+            remedy="Give validation=0.2 as well.",
+        )
     plan = schedule(len(arrays[0]), batch_size, epochs, steps)
     gradients = {rows: value_and_gradient(loss) for rows in (plan.batch, plan.last)}
     for rows, gradient in gradients.items():
@@ -94,10 +99,19 @@ def check_params(params: Any) -> Any:
     leaves, structure = flatten(params)
     for leaf, name in zip(leaves, paths(structure, "params"), strict=True):
         if not isinstance(leaf, (float, np.ndarray, np.floating)) or not is_floating(np.asarray(leaf).dtype):
-            kind = f"{np.asarray(leaf).dtype} values" if isinstance(leaf, (int, np.ndarray, np.generic)) else f"{leaf!r}"
-            raise ArgumentError("fit", expected="parameters that are floating-point arrays", got=f"{kind} in {name}", remedy="Convert them with astype(np.float32), and keep settings out of params.")
+            kind = (
+                f"{np.asarray(leaf).dtype} values" if isinstance(leaf, (int, np.ndarray, np.generic)) else f"{leaf!r}"
+            )
+            raise ArgumentError(
+                "fit",
+                expected="parameters that are floating-point arrays",
+                got=f"{kind} in {name}",
+                remedy="Convert them with astype(np.float32), and keep settings out of params.",
+            )
     if not leaves:
-        raise ArgumentError("fit", expected="at least one parameter", got="an empty tree", remedy="Give params an array to train.")
+        raise ArgumentError(
+            "fit", expected="at least one parameter", got="an empty tree", remedy="Give params an array to train."
+        )
     return tree_map(lambda leaf: np.array(leaf), params)
 
 
@@ -151,7 +165,7 @@ class Driver:
 
     def _program(self, state: Any, count: int) -> Any:
         """Run the graph of a slice, which is traced once for each length."""
-        leaves, structure = flatten((state, self.data, self.validation))
+        leaves = flatten((state, self.data, self.validation))[0]
         if count not in self.programs:
 
             def whole(state: Any, data: Arrays, validation: Arrays | None) -> Any:
@@ -162,7 +176,9 @@ class Driver:
             self.programs[count] = Program(simplify(verify(traced.graph))), traced.structure
         program, result = self.programs[count]
         with np.errstate(all="ignore"):
-            return unflatten(result, [np.asarray(value) for value in program.run([np.asarray(leaf) for leaf in leaves])])
+            return unflatten(
+                result, [np.asarray(value) for value in program.run([np.asarray(leaf) for leaf in leaves])]
+            )
 
     def _decide(self, state: Any) -> Any:
         """Trace the loss on the batch that no variant fits, and go on."""
@@ -186,7 +202,13 @@ class Driver:
         plan, losses = self.stepper.schedule, self.losses[-1]
         scores = [score for part in self.scores[-2:] for score in part if not np.isnan(score)]
         step = int(state["step"])
-        return Progress(step, plan.total, step // plan.per_epoch, float(losses[-1]) if len(losses) else float("nan"), float(scores[-1]) if scores else None)
+        return Progress(
+            step,
+            plan.total,
+            step // plan.per_epoch,
+            float(losses[-1]) if len(losses) else float("nan"),
+            float(scores[-1]) if scores else None,
+        )
 
     def _finish(self, state: Any, status: str, seconds: float) -> Run:
         plan = self.stepper.schedule
@@ -195,7 +217,10 @@ class Driver:
         whole = len(losses) // plan.per_epoch
         rows = (whole, plan.per_epoch)
         sizes = plan.sizes(0, whole * plan.per_epoch).reshape(rows)
-        history = {"epoch": np.arange(1, whole + 1), "loss": (losses[: sizes.size].reshape(rows) * sizes).sum(axis=1) / plan.rows}
+        history = {
+            "epoch": np.arange(1, whole + 1),
+            "loss": (losses[: sizes.size].reshape(rows) * sizes).sum(axis=1) / plan.rows,
+        }
         if self.validation is not None:
             history["validation_loss"] = scores[: sizes.size].reshape(rows)[:, -1]
         chosen = state["best"]["params"] if self.stepper.patience is not None and whole else state["params"]

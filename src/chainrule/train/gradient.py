@@ -1,8 +1,8 @@
 """The gradient of a loss inside a run, with Python's decisions kept.
 
 A run is one graph, and inside its loop there are no numbers for Python to decide by. So the loss is traced on a real
-batch, its guards become conditions in the graph, and a batch that decides otherwise stops the run for a moment: the loss
-is traced on that batch and the run goes on with one variant more.
+batch, its guards become conditions in the graph, and a batch that decides otherwise stops the run for a moment: the
+loss is traced on that batch and the run goes on with one variant more.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ MOST_VARIANTS = 64
 
 
 class Variants:
-    """A loss (or its value and gradient) for batches of one size, in as many variants as Python's decisions asked for."""
+    """A loss (or its value and gradient) for batches of one size, in as many variants as Python's decisions asked
+    for."""
 
     def __init__(self, loss: Callable[..., Any], prepare: Callable[..., Prepared]) -> None:
         self.loss, self.prepare = loss, prepare
@@ -44,7 +45,12 @@ class Variants:
         leaves, structure = flatten(((params, *batch), {}))
         prepared = self.prepare(self.loss, leaves, structure)
         if prepared.outer:
-            raise UnsupportedError("fit", expected="a call outside traced functions", got="a loss that closes over a traced value", remedy="Call fit from ordinary code.")
+            raise UnsupportedError(
+                "fit",
+                expected="a call outside traced functions",
+                got="a loss that closes over a traced value",
+                remedy="Call fit from ordinary code.",
+            )
         self.prepared.append(prepared)
 
     def __call__(self, params: Any, batch: Sequence[Any], otherwise: Any) -> tuple[Any, Any]:
@@ -62,7 +68,9 @@ class Variants:
             if not first.guards:
                 return run()
             answers = call_graph(Graph(first.inputs, [guard.node for guard in first.guards]), leaves)
-            agrees = np.stack([np.all(answer == guard.value) for answer, guard in zip(answers, first.guards, strict=True)])
+            agrees = np.stack(
+                [np.all(answer == guard.value) for answer, guard in zip(answers, first.guards, strict=True)]
+            )
             return cond(np.all(agrees), run, lambda: choose(rest))
 
         return choose(self.prepared)

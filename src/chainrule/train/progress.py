@@ -27,7 +27,8 @@ Report = Callable[[Progress], Any]
 
 @contextmanager
 def reporting(progress: bool | Report | None) -> Iterator[Report]:
-    """What to call after each slice of a run. None draws a bar if the standard error is a terminal and rich is there."""
+    """What to call after each slice of a run. None draws a bar if the standard error is a terminal and rich is
+    there."""
     if callable(progress):
         yield progress
         return
@@ -42,14 +43,24 @@ def reporting(progress: bool | Report | None) -> Iterator[Report]:
             yield lambda report: None
             return
         raise DependencyError(
-            "fit", expected="the package rich, to draw progress", got="no such package", remedy="pip install 'chainrule[progress]', or progress=None."
+            "fit",
+            expected="the package rich, to draw progress",
+            got="no such package",
+            remedy="pip install 'chainrule[progress]', or progress=None.",
         ) from None
-    columns = bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeRemainingColumn()
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeRemainingColumn(),
+    )
     with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("training", total=None)
 
         def draw(report: Progress) -> None:
             validation = "" if report.validation_loss is None else f", validation {report.validation_loss:.4g}"
-            bar.update(task, total=report.total, completed=report.step, description=f"loss {report.loss:.4g}{validation}")
+            bar.update(
+                task, total=report.total, completed=report.step, description=f"loss {report.loss:.4g}{validation}"
+            )
 
         yield draw

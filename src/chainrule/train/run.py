@@ -16,8 +16,8 @@ class Run:
 
     `params` are the trained parameters: the last ones, or with `patience` those of the best validation loss. `history`
     has one entry an epoch: `epoch` (from 1), `loss` (the mean over the epoch's examples, as they were trained on) and,
-    with validation data, `validation_loss`. `losses` has the loss of every step. `state` is the whole state of the run, a
-    pytree of arrays. `status` says how it ended: "finished", "stopped early" or "interrupted" (by Ctrl-C).
+    with validation data, `validation_loss`. `losses` has the loss of every step. `state` is the whole state of the
+    run, a pytree of arrays. `status` says how it ended: "finished", "stopped early" or "interrupted" (by Ctrl-C).
     """
 
     params: Any

@@ -1,7 +1,7 @@
 """One step of a run, from state to state: ordinary NumPy on traced values, so that a run is a `scan` over it.
 
-The state is a pytree of arrays and holds all that the run needs to go on: the parameters, the optimiser's state, the count
-of steps, the order of the rows in this epoch, the best parameters so far, and whether the run is still going.
+The state is a pytree of arrays and holds all that the run needs to go on: the parameters, the optimiser's state, the
+count of steps, the order of the rows in this epoch, the best parameters so far, and whether the run is still going.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from chainrule import random
 from chainrule.functions import cond
 from chainrule.optim import Optimizer
-from chainrule.train.data import Arrays, Schedule
 from chainrule.pytree import tree_map
+from chainrule.train.data import Arrays, Schedule
 from chainrule.train.gradient import Variants
 
 GOING, STOPPED, NOT_FINITE, UNDECIDED, UNVALIDATED = 0, 1, 2, 3, 4
@@ -36,7 +36,12 @@ class Stepper:
 
     def first_state(self, params: Any, validated: bool) -> dict[str, Any]:
         """The state before the first step."""
-        state = {"params": params, "optimizer": self.optimizer.init(params), "step": np.int64(0), "status": np.int64(GOING)}
+        state = {
+            "params": params,
+            "optimizer": self.optimizer.init(params),
+            "step": np.int64(0),
+            "status": np.int64(GOING),
+        }
         if self._ordered:
             state["order"] = np.arange(self.schedule.rows)
         if validated:
@@ -64,8 +69,9 @@ class Stepper:
             moved = {**state, "params": params, "optimizer": optimizer, "step": state["step"] + 1}
             if validation is None:
                 return moved, (value, np.float64(np.nan))
+            held: Arrays = validation
             ended = position == self.schedule.per_epoch - 1
-            after, score = cond(ended, lambda: self.validate(moved, validation), lambda: (moved, np.float64(np.nan)))
+            after, score = cond(ended, lambda: self.validate(moved, held), lambda: (moved, np.float64(np.nan)))
             return after, (value, score)
 
         stay = {**state, "status": status}, (value, np.float64(np.nan))

@@ -1,7 +1,9 @@
-"""A model of a table: preprocessing, a multilayer perceptron and the target's encoding, fitted, scored, saved and loaded."""
+"""A model of a table: preprocessing, a multilayer perceptron and the target's encoding, fitted, scored, saved and
+loaded."""
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from chainrule.errors import ArgumentError
 from chainrule.evaluate import Program
 from chainrule.functions import trace
 from chainrule.graph import Graph
-from chainrule.nn import Sequential, multilayer_perceptron
+from chainrule.nn import ACTIVATIONS, Sequential, multilayer_perceptron
 from chainrule.optim.optimizer import check_number
 from chainrule.pytree import flatten
 from chainrule.train.baselines import Baseline, classification_baselines, regression_baselines
@@ -88,13 +90,19 @@ class TableModel:
         if any(type(n) is not int or not 1 <= n <= 2**20 for n in sizes) or len(sizes) < 2:
             refuse("sizes", "two or more widths of layers", sizes)
         if sizes[0] != len(preprocessor.features) or sizes[-1] != outputs:
-            refuse("sizes", f"{len(preprocessor.features)} inputs and {outputs} outputs, as the columns and the target have", sizes)
-        shapes = [shape for m, n in zip(sizes[:-1], sizes[1:], strict=True) for shape in ((m, n), (n,))]
+            refuse(
+                "sizes",
+                f"{len(preprocessor.features)} inputs and {outputs} outputs, as the columns and the target have",
+                sizes,
+            )
+        shapes = [shape for m, n in itertools.pairwise(sizes) for shape in ((m, n), (n,))]
         names = [f"parameter {k}" for k in range(len(shapes))]
-        if set(tensors) != set(names) or any(tensors[name].shape != shape for name, shape in zip(names, shapes, strict=True)):
+        if set(tensors) != set(names) or any(
+            tensors[name].shape != shape for name, shape in zip(names, shapes, strict=True)
+        ):
             refuse("tensors", f"the parameters of layers of widths {sizes}", sorted(tensors))
-        if found["activation"] not in nn.layers.ACTIVATIONS:
-            refuse("activation", f"one of {sorted(nn.layers.ACTIVATIONS)}", found["activation"])
+        if found["activation"] not in ACTIVATIONS:
+            refuse("activation", f"one of {sorted(ACTIVATIONS)}", found["activation"])
         layers = tuple(nn.Dense(tensors[names[k]], tensors[names[k + 1]]) for k in range(0, len(names), 2))
         return TableModel(preprocessor, Sequential(layers, found["activation"]), target)
 
@@ -164,17 +172,42 @@ def fit_table(
     y = [encoder.encode(aim.values.gather(places)) for places in (learned, held)]
     outputs = len(encoder.classes) if isinstance(encoder, ClassTarget) else 1
     if not all(isinstance(width, int) and width >= 1 for width in hidden):
-        raise ArgumentError("fit_table", expected="hidden widths of at least 1", got=f"{list(hidden)}", remedy="Give integers, such as (64, 64).")
+        raise ArgumentError(
+            "fit_table",
+            expected="hidden widths of at least 1",
+            got=f"{list(hidden)}",
+            remedy="Give integers, such as (64, 64).",
+        )
     check_number("fit_table", "learning_rate", learning_rate, 0)
     network = multilayer_perceptron([x[0].shape[1], *hidden, outputs], seed=seed)
-    run = _train(network, x[0], y[0], isinstance(encoder, ClassTarget), epochs, batch_size, learning_rate, patience, seed, progress)
+    run = _train(
+        network,
+        x[0],
+        y[0],
+        isinstance(encoder, ClassTarget),
+        epochs,
+        batch_size,
+        learning_rate,
+        patience,
+        seed,
+        progress,
+    )
     model = TableModel(preprocessor, run.params, encoder)
     scores, baselines = _score(model, aim, x, y, learned, held)
     return TableFit(model, run, scores, baselines, (len(learned), len(held)), (*aim.notes, *preprocessor.notes))
 
 
 def _train(
-    network: Sequential, x: np.ndarray, y: np.ndarray, classes: bool, epochs: int, batch_size: int, rate: float, patience: int, seed: int, progress: Any
+    network: Sequential,
+    x: np.ndarray,
+    y: np.ndarray,
+    classes: bool,
+    epochs: int,
+    batch_size: int,
+    rate: float,
+    patience: int,
+    seed: int,
+    progress: Any,
 ) -> Run:
     def loss(model: Any, x: Any, y: Any) -> Any:
         outputs = model(x)
@@ -182,19 +215,23 @@ def _train(
         return error + WEIGHT_DECAY * sum(np.sum(layer.weight**2) for layer in model.layers)
 
     strata = y if classes else None
-    learned, held = split_rows(len(x), 0.15, seed + 1, strata) if len(x) >= 20 else (np.arange(len(x)), np.arange(len(x)))
+    learned, held = (
+        split_rows(len(x), 0.15, seed + 1, strata) if len(x) >= 20 else (np.arange(len(x)), np.arange(len(x)))
+    )
     total = max(1, epochs * -(-len(learned) // min(batch_size, len(learned))))
 
     def cosine(count: Any) -> Any:
         return rate * 0.5 * (1 + np.cos(np.pi * count / total))
 
     return fit(
-        loss, network, (x[learned], y[learned]), optimizer=optim.adam(cosine), batch_size=batch_size, epochs=epochs, seed=seed,
-        validation=(x[held], y[held]), patience=patience, progress=progress,
+        loss, network, (x[learned], y[learned]), optimizer=optim.adam(cosine), batch_size=batch_size, epochs=epochs,
+        seed=seed, validation=(x[held], y[held]), patience=patience, progress=progress,
     )  # fmt: skip
 
 
-def _score(model: TableModel, aim: Any, x: list[np.ndarray], y: list[np.ndarray], learned: np.ndarray, held: np.ndarray) -> tuple[Baseline, tuple[Baseline, ...]]:
+def _score(
+    model: TableModel, aim: Any, x: list[np.ndarray], y: list[np.ndarray], learned: np.ndarray, held: np.ndarray
+) -> tuple[Baseline, tuple[Baseline, ...]]:
     outputs = model._outputs(x[1])
     if isinstance(model.target, ClassTarget):
         probabilities = softmax(outputs)

@@ -29,8 +29,12 @@ def check_dtype(operation: str, dtype: Any) -> np.dtype:
     native = given.newbyteorder("=")
     if native in DTYPES:
         return native
-    remedy = _REMEDIES.get(native.kind if native.kind != "f" else native.char, "Convert it to float64, float32, an integer or bool first.")
-    raise DtypeError(operation, expected="bool, int8 to int64, uint8 to uint64, float32 or float64", got=f"{given}", remedy=remedy)
+    remedy = _REMEDIES.get(
+        native.kind if native.kind != "f" else native.char, "Convert it to float64, float32, an integer or bool first."
+    )
+    raise DtypeError(
+        operation, expected="bool, int8 to int64, uint8 to uint64, float32 or float64", got=f"{given}", remedy=remedy
+    )
 
 
 def promote(operation: str, *operands: Any) -> np.dtype:

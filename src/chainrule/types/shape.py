@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 from chainrule.errors import ArgumentError, AxisError, ShapeError
 
@@ -55,14 +55,21 @@ def normalize_axis(operation: str, axis: SupportsIndex, rank: int) -> int:
     try:
         number = operator.index(axis)
     except TypeError:
-        raise ArgumentError(operation, expected="an integer axis", got=f"{axis!r}", remedy="Give a Python integer.") from None
+        raise ArgumentError(
+            operation, expected="an integer axis", got=f"{axis!r}", remedy="Give a Python integer."
+        ) from None
     if not -rank <= number < rank:
         allowed = f"an axis from {-rank} to {rank - 1}" if rank else "no axis, since the operand has none"
-        raise AxisError(operation, expected=allowed, got=f"{number}", remedy="Count the axes of the operand from 0, or from -1 backwards.")
+        raise AxisError(
+            operation,
+            expected=allowed,
+            got=f"{number}",
+            remedy="Count the axes of the operand from 0, or from -1 backwards.",
+        )
     return number % rank
 
 
-def normalize_axes(operation: str, axis: None | SupportsIndex | Sequence[SupportsIndex], rank: int) -> tuple[int, ...]:
+def normalize_axes(operation: str, axis: SupportsIndex | Sequence[SupportsIndex] | None, rank: int) -> tuple[int, ...]:
     """The sorted axes that `axis` means: all for None, and each once.
 
     >>> normalize_axes("sum", (-1, 0), 3), normalize_axes("sum", None, 2)
@@ -70,7 +77,7 @@ def normalize_axes(operation: str, axis: None | SupportsIndex | Sequence[Support
     """
     if axis is None:
         return tuple(range(rank))
-    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    axes: Any = axis if isinstance(axis, (tuple, list)) else (axis,)
     normal = tuple(sorted(normalize_axis(operation, one, rank) for one in axes))
     if len(set(normal)) < len(normal):
         raise AxisError(operation, expected="each axis once", got=f"{tuple(axes)}", remedy="Name each axis one time.")

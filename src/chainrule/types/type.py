@@ -50,5 +50,10 @@ class ArrayType:
         """
         found = re.fullmatch(r"(\w+)\[((?:\d+(?:, )?)*)\]", text)
         if found is None or found[1] not in {dtype.name for dtype in DTYPES}:
-            raise GraphError("parse", expected="a type such as float32[4, 3]", got=repr(text), remedy="Write the dtype, then the shape in brackets.")
+            raise GraphError(
+                "parse",
+                expected="a type such as float32[4, 3]",
+                got=repr(text),
+                remedy="Write the dtype, then the shape in brackets.",
+            )
         return ArrayType(tuple(int(part) for part in found[2].split(", ") if part), np.dtype(found[1]))
