@@ -12,7 +12,7 @@ CANDIDATES := $(PYTHON) python3.11 python3.12 python3.13 python3 python
 SUITABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo oracle fuzz-models clean
+.PHONY: help setup test demo docs oracle fuzz-models clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ demo: setup ## train on examples/penguins.csv and examples/mpg.csv, print held-o
 	$(BIN)/chainrule fit examples/mpg.csv --target mpg --drop name --seed 0 --out $(DEMO)/mpg.safetensors
 	$(BIN)/chainrule predict $(DEMO)/penguins.safetensors examples/penguins.csv --out $(DEMO)/penguins.csv
 	$(BIN)/chainrule predict $(DEMO)/mpg.safetensors examples/mpg.csv --out $(DEMO)/mpg.csv
+
+docs: setup ## write the generated pages of docs/ anew
+	$(BIN)/python docs/generate.py
 
 oracle: $(VENV)/.oracle-done ## compare values and derivatives with PyTorch's (installs torch)
 	$(PYTEST) tests/oracle

@@ -6,6 +6,7 @@ clauses go on working.
 
 from __future__ import annotations
 
+import copyreg
 from types import EllipsisType
 
 from chainrule.source import Location, user_location
@@ -26,7 +27,16 @@ class ChainruleError(Exception):
     ) -> None:
         self.operation, self.expected, self.got, self.remedy = operation, expected, got, remedy
         self.location = user_location() if location is ... else location
+        self._placed = False
         super().__init__(operation, expected, got, remedy)
+
+    def __reduce__(self) -> tuple[object, ...]:  # exceptions that take keywords cannot be pickled otherwise
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
+
+    def place(self, location: Location | None) -> None:
+        """Speak of this line, that of the node at fault: the innermost node places the error, outer ones leave it."""
+        if location is not None and not self._placed:
+            self.location, self._placed = location, True
 
     @property
     def sentence(self) -> str:

@@ -29,9 +29,16 @@ class Structure:
         """How many leaves a tree of this structure has."""
         return 1 if self.kind is None else sum(child.leaves for child in self.children)
 
+    @property
+    def described(self) -> str:
+        """What messages call it: its text, in which `*` is a leaf, or words where that would be all."""
+        return "one value" if self.kind is None else str(self)
+
     def __str__(self) -> str:
         if self.kind is None:
             return "*"
+        if self.kind is type(None):
+            return "None"
         inside = [str(child) for child in self.children]
         if self.kind is dict:
             inside = [f"{key!r}: {child}" for key, child in zip(self.memory, inside, strict=True)]
@@ -83,7 +90,7 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
 
     >>> leaves, structure = flatten({"w": [1, 2], "b": (3, None)})
     >>> leaves, str(structure)
-    ([3, 1, 2], "dict('b': tuple(*, NoneType()), 'w': list(*, *))")
+    ([3, 1, 2], "dict('b': tuple(*, None), 'w': list(*, *))")
     """
     leaves: list[Any] = []
 
@@ -129,8 +136,8 @@ def flatten_like(structure: Structure, tree: Any, operation: str) -> list[Any]:
     if found != structure:
         raise StructureError(
             operation,
-            expected=f"a tree of structure {structure}",
-            got=f"{found}",
+            expected=f"a tree of the structure {structure.described}",
+            got=found.described,
             remedy="Give both the same containers and keys.",
         )
     return leaves

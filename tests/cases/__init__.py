@@ -1,4 +1,4 @@
-"""What every NumPy function is tested on: one list of cases a family, used by the value, derivative and oracle tests."""
+"""What every NumPy function is tested on: one list of cases a family, for the tests of values and derivatives."""
 
 from __future__ import annotations
 

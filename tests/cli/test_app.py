@@ -106,7 +106,8 @@ def test_predict_numbers(command, tmp_path):
 def test_help_names_every_option(command):
     code, text, _ = command("--help")
     assert code == 0
-    assert "fit" in text and "predict" in text
+    assert "fit" in text
+    assert "predict" in text
     _, text, _ = command("fit", "--help")
     for option in ("--target", "--out", "--drop", "--seed", "--hidden", "--epochs"):
         assert option in text

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import DtypeError, ShapeError, UnsupportedError
+from chainrule.errors import DtypeError, InexactError, ShapeError, UnsupportedError
+from chainrule.evaluate import UNDEFINED, evaluate_exactly
 from chainrule.functions.batching import jit
-from chainrule.graph import FUNCTIONS, OPERATIONS, Constant, Input, constant
+from chainrule.graph import FUNCTIONS, OPERATIONS, Constant, Graph, Input, constant
 from chainrule.ops import contribute
 from chainrule.ops.elementwise import select
 from chainrule.types import ArrayType
@@ -118,9 +121,7 @@ def test_stop_gradient():
 # --------------------------------------------------------------------------------------------------------------- dtypes
 
 
-@pytest.mark.parametrize(
-    "other", [2, 2.0, True, np.float32(2), np.float64(2), np.int8(2), np.arange(3, dtype=np.uint8)]
-)
+@pytest.mark.parametrize("other", [2, 2.0, True, np.float32(2), np.float64(2), np.int8(2), np.arange(3, dtype="u1")])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint8, bool])
 @pytest.mark.parametrize("function", [np.add, np.multiply, np.maximum, np.equal, np.hypot, np.power, np.where])
 def test_promotion_is_numpys(function, dtype, other):
@@ -139,6 +140,8 @@ def test_promotion_is_numpys(function, dtype, other):
 def test_dtype_of_a_call():
     x = np.array([1, 2], np.int32)
     assert jit(lambda x: np.add(x, 1, dtype=np.float32))(x.astype(np.float64)).dtype == np.float32
+    square = np.ones((2, 2))
+    assert jit(lambda x: np.matmul(x, x, dtype=np.float32))(square).dtype == np.float32
     assert jit(lambda x: np.less(x, 2, dtype=bool))(x).dtype == bool
     assert jit(lambda x: np.multiply.outer(x, x, dtype=np.float64))(x).dtype == np.float64
     words = "int32 and int with dtype=bool"
@@ -188,3 +191,34 @@ def test_constants_are_shared():
     assert isinstance(constant(2.0), Constant)
     x = Input(ArrayType.of(np.float32(1)))
     assert (x * 2) is (x * np.float32(2))
+
+
+# ---------------------------------------------------------------------------------------------------- exact evaluation
+
+
+def exactly(function, *values):
+    """The value of a function over fractions."""
+    inputs = [Input(ArrayType.of(1.0)) for _ in values]
+    return evaluate_exactly(Graph(inputs, [function(*inputs)]), *values)[0][()]
+
+
+def test_what_is_not_selected_may_be_undefined():
+    function = lambda x: np.where(x > 0, np.sin(1 / x), x)  # noqa: E731
+    assert exactly(function, Fraction(0)) == 0
+    assert exactly(lambda x: (1 / x) ** 2, Fraction(0)) is UNDEFINED
+    assert exactly(lambda x: 2 ** (1 / x) + (x - 1) ** -0.5, Fraction(0)) is UNDEFINED
+    assert exactly(lambda x: np.sqrt(-x) + np.floor(1 / (x - 1)), Fraction(1)) is UNDEFINED
+
+
+def test_irrational_values_are_refused():
+    for function in (np.sin, np.sqrt, np.log, lambda x: 2.0**x):
+        with pytest.raises(InexactError, match="a rational value"):
+            exactly(function, Fraction(1, 3))
+
+
+def test_truths_add_to_a_truth():
+    add = OPERATIONS["add"].exact
+    truth, falsehood = np.array(True, object), np.array(False, object)
+    assert add(truth, truth) is True
+    assert add(falsehood, falsehood) is False
+    assert OPERATIONS["sign"].exact(np.array(Fraction(-7, 2), object)) == Fraction(-1)

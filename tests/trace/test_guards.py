@@ -150,7 +150,7 @@ def test_a_truth_of_many_elements():
 
 
 def test_numpy_asarray_says_what_to_write():
-    with pytest.raises(UnsupportedError, match="chainrule.numpy.array"):
+    with pytest.raises(UnsupportedError, match=r"chainrule\.numpy\.array"):
         cr.grad(lambda x: np.sum(np.array([x, x])))(1.0)
     assert float(cr.grad(lambda x: np.sum(cr.numpy.array([x, [x * x, 1.0][0]])))(3.0)) == 7
 

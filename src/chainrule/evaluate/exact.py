@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import InexactError
-from chainrule.evaluate.program import Program
+from chainrule.evaluate.program import Program, values_for
 from chainrule.graph import Graph
 
 
@@ -46,6 +46,7 @@ class Undefined:
 
 UNDEFINED = Undefined()
 _RATIONAL = (int, Fraction)
+_ROOTS = {2: "square root", 3: "cube root"}
 
 
 class ExactArithmetic:
@@ -92,12 +93,10 @@ class ExactArithmetic:
 
     def power(self, x: Any, y: Any) -> Any:
         """x to the y where that is rational."""
-        if not isinstance(x, _RATIONAL):
-            return x**y
+        if not (isinstance(x, _RATIONAL) and isinstance(y, _RATIONAL)):
+            return x**y  # UNDEFINED, or a number that knows its own powers
         if isinstance(y, Fraction) and y.denominator != 1:
             return self.power(self.root(x, y.denominator), Fraction(y.numerator))
-        if not isinstance(y, _RATIONAL):
-            raise inexact("power", f"{x} to the {y}")
         return UNDEFINED if x == 0 and y < 0 else Fraction(x) ** int(y)
 
     def ldexp(self, x: Any, y: Any) -> Any:
@@ -125,7 +124,7 @@ class ExactArithmetic:
         x = Fraction(x)
         top, bottom = (_integer_root(part, degree) for part in (x.numerator, x.denominator))
         if top is None or bottom is None:
-            raise inexact("root", f"the {degree}. root of {x}")
+            raise inexact("root", f"the {_ROOTS.get(degree, f'{degree}th root')} of {x}")
         return Fraction(top, bottom)
 
     def bitwise_and(self, x: Any, y: Any) -> Any:
@@ -223,7 +222,7 @@ def _fraction(number: Any) -> Any:
         if math.isnan(number):
             return UNDEFINED
         if math.isinf(number):
-            raise inexact("exact", str(float(number)))
+            raise inexact("evaluate_exactly", str(float(number)))
         return Fraction(*float(number).as_integer_ratio())
     return number  # a dual number, or whatever else a law evaluates in
 
@@ -237,7 +236,8 @@ def evaluate_exactly(graph: Graph, *values: Any) -> tuple[np.ndarray, ...]:
     >>> evaluate_exactly(Graph([x], [x / 3]), Fraction(1, 2))
     (array(Fraction(1, 6), dtype=object),)
     """
-    results = Program(graph, "exact", to_fractions).run([to_fractions(value) for value in values])
+    arrays = values_for("evaluate_exactly", graph, values)
+    results = Program(graph, "exact", to_fractions).run([to_fractions(array) for array in arrays])
     return tuple(_as_objects(result) for result in results)
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ChainruleError
+from chainrule.errors import ArgumentError, ChainruleError, DtypeError, GraphError, ShapeError
 from chainrule.graph import Constant, Graph, Input, Node
+
+_RANK = {"b": 0, "i": 1, "u": 1, "f": 2}  # kinds of numbers; those of a higher rank do not go into a lower one
 
 
 class Program:
@@ -39,7 +41,13 @@ class Program:
                 function = getattr(node.operation, meaning)
                 self._steps.append((function, slots, dict(node.parameters), place[node], dead, node))
             elif isinstance(node, Input) and node not in inputs:
-                raise KeyError(f"{node!r} is not an input of the graph")
+                raise GraphError(
+                    "evaluate",
+                    expected="a graph that uses its own inputs alone",
+                    got=f"{node.name!r} of type {node.type}, which is not among them",
+                    remedy="List it among the inputs of the Graph.",
+                    location=node.location,
+                )
 
     def run(self, values: Sequence[Any]) -> list[Any]:
         """The outputs for these values of the inputs."""
@@ -51,11 +59,40 @@ class Program:
                 memory[target] = function(*[memory[slot] for slot in slots], **parameters)
                 for slot in dead:
                     memory[slot] = None
-        except ChainruleError as error:
+        except Exception as error:
             if node is not None and node.location is not None:
-                error.location = node.location  # the line that asked for the value, not the one that ran the graph
+                _place(error, node)  # the line that asked for the value, not the one that ran the graph
             raise
         return [memory[slot] for slot in self._outputs]
+
+
+def _place(error: Exception, node: Node) -> None:
+    """Say which line of the user's an error is about: in it if it is ours, else in a note, as of a singular matrix."""
+    if isinstance(error, ChainruleError):
+        error.place(node.location)
+    else:
+        error.add_note(f"in {node!r}, made at {node.location}: {node.location.text if node.location else ''}")
+
+
+def values_for(operation: str, graph: Graph, values: Sequence[Any]) -> list[np.ndarray]:
+    """The values as arrays, held to the number, shapes and dtypes of the inputs of a graph."""
+    if len(values) != len(graph.inputs):
+        raise ArgumentError(
+            operation,
+            expected=f"a value for each input: {', '.join(f'{node.name} {node.type}' for node in graph.inputs) or 'none'}",
+            got=f"{len(values)} values",
+            remedy="Give as many values as the graph has inputs, in their order.",
+        )
+    arrays = [np.asarray(value) for value in values]
+    for array, node in zip(arrays, graph.inputs, strict=True):
+        if array.shape != node.shape:
+            raise ShapeError(
+                operation,
+                expected=f"a value of type {node.type} for {node.name}",
+                got=f"{array.dtype.name}{list(array.shape)}",
+                remedy="Give it the shape that the graph was traced for, or trace anew.",
+            )
+    return arrays
 
 
 def evaluate(graph: Graph, *values: Any) -> tuple[np.ndarray, ...]:
@@ -66,7 +103,16 @@ def evaluate(graph: Graph, *values: Any) -> tuple[np.ndarray, ...]:
     >>> evaluate(Graph([x], [x * x + 1]), 3.0)
     (array(10.),)
     """
-    given = [np.asarray(value, node.dtype) for value, node in zip(values, graph.inputs, strict=True)]
+    arrays = values_for("evaluate", graph, values)
+    for array, node in zip(arrays, graph.inputs, strict=True):
+        if _RANK.get(array.dtype.kind, 3) > _RANK[node.dtype.kind]:
+            raise DtypeError(
+                "evaluate",
+                expected=f"{node.type} for {node.name}",
+                got=f"{array.dtype}{list(array.shape)}",
+                remedy="Convert it with astype first.",
+            )
+    given = [array.astype(node.dtype) for array, node in zip(arrays, graph.inputs, strict=True)]
     with np.errstate(all="ignore"):
         results = Program(graph).run(given)
     return tuple(np.asarray(result) for result in results)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.errors import ArgumentError, DerivativeError
+from chainrule.errors import ArgumentError, DerivativeError, StructureError
 from chainrule.pytree import LEAF, Structure, paths, unflatten
 from chainrule.trace import TracedFunction, is_number, trace_function
 from chainrule.types import is_floating
@@ -71,8 +71,8 @@ def select(
         if not isinstance(number, int) or not -len(arguments) <= number < len(arguments):
             raise ArgumentError(
                 operation,
-                expected=f"argnums among the {len(arguments)} positional arguments of {name_of_function(function)}",
-                got=f"{number!r}",
+                expected=f"argnums to number positional arguments of {name_of_function(function)}",
+                got=f"{number!r} with {len(arguments)} arguments passed by position",
                 remedy="Count positional arguments from 0, and pass what you differentiate by position.",
             )
     starts = [sum(child.leaves for child in arguments[:k]) for k in range(len(arguments) + 1)]
@@ -101,12 +101,24 @@ def _places(leaves: Sequence[Any]) -> list[int | None]:
 def _floating(operation: str, traced: TracedFunction, place: int | None, name: str, leaf: Any) -> int:
     if place is not None and is_floating(traced.graph.inputs[place].dtype):
         return place
-    got = type(leaf).__name__ if place is None else f"{name} of type {traced.graph.inputs[place].type}"
+    got = f"{leaf!r}" if place is None else f"{traced.graph.inputs[place].type}"
     raise DerivativeError(
         operation,
-        expected=f"floating-point numbers in {name}, to differentiate by",
+        expected=f"floating-point numbers as {name}, to differentiate by",
         got=got,
-        remedy="Pass it as floats (x.astype(float), 3.0 in place of 3), or choose other arguments with argnums.",
+        remedy="Pass floats (x.astype(float), 3.0 in place of 3), or differentiate by other arguments.",
+    )
+
+
+def as_arguments(operation: str, name: str, given: Any) -> tuple[Any, ...]:
+    """Positional arguments as a tuple; an array alone would be taken for one argument a row."""
+    if isinstance(given, (tuple, list)):
+        return tuple(given)
+    raise StructureError(
+        operation,
+        expected=f"{name} as a tuple, one entry for each positional argument",
+        got=f"one {type(given).__name__}",
+        remedy="Write (x,) for a single argument x.",
     )
 
 

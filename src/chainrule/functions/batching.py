@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.derive import batch
-from chainrule.errors import ArgumentError, ShapeError
+from chainrule.errors import ArgumentError, AxisError, ShapeError
 from chainrule.functions.arguments import leaf_names, name_of_function, rebuild, trace_arguments
 from chainrule.functions.remember import Prepared, Remembered, types_of
 from chainrule.graph import Input, Node
-from chainrule.pytree import LEAF, Structure
+from chainrule.pytree import Structure
 from chainrule.trace import is_number
-from chainrule.types import ArrayType, normalize_axis
+from chainrule.types import ArrayType
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,10 +69,10 @@ def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> C
         numbers = [(leaf, axis, name) for leaf, axis, name in zip(leaves, axes, names, strict=True) if is_number(leaf)]
         types = types_of(leaves)
         places = [
-            None if axis is None else normalize_axis("vmap", axis, kind.ndim)
-            for (_, axis, _), kind in zip(numbers, types, strict=True)
+            None if axis is None else _in_range(f"an axis of {name}", axis, kind)
+            for (_, axis, name), kind in zip(numbers, types, strict=True)
         ]
-        size = _size(function, types, places, [name for _, _, name in numbers])
+        size = _size(function, in_axes, types, places, [name for _, _, name in numbers])
         single = [_without(kind, place) for kind, place in zip(types, places, strict=True)]
         traced = trace_arguments(function, leaves, structure, concrete=False, types=single)
         inputs: list[Any] = [Input(kind, node.name) for kind, node in zip(types, traced.graph.inputs, strict=True)]
@@ -101,11 +101,26 @@ def _without(kind: ArrayType, place: int | None) -> ArrayType:
 
 def _place(node: Any, end: int | None) -> Node:
     """A batched result with its axis moved to `end`; None asks for the first example of what is the same for all."""
-    return node[0] if end is None else np.moveaxis(node, 0, end)
+    return node[0] if end is None else np.moveaxis(node, 0, _in_range("an axis for the result", end, node.type))
+
+
+def _in_range(what: str, axis: int, kind: ArrayType) -> int:
+    if -kind.ndim <= axis < kind.ndim:
+        return axis % kind.ndim
+    raise AxisError(
+        "vmap",
+        expected=f"{what} of type {kind}",
+        got=f"axis {axis}",
+        remedy="Count axes from 0, and give None for what is the same for every example.",
+    )
 
 
 def _size(
-    function: Callable[..., Any], types: Sequence[ArrayType], places: Sequence[int | None], names: Sequence[str]
+    function: Callable[..., Any],
+    in_axes: Any,
+    types: Sequence[ArrayType],
+    places: Sequence[int | None],
+    names: Sequence[str],
 ) -> int:
     sizes = {
         name: kind.shape[place] for name, kind, place in zip(names, types, places, strict=True) if place is not None
@@ -114,7 +129,7 @@ def _size(
         raise ArgumentError(
             "vmap",
             expected=f"an argument of {name_of_function(function)} with an axis of examples",
-            got="none",
+            got=f"in_axes={in_axes!r} for {len(names)} arrays",
             remedy="Give in_axes an integer for one of them.",
         )
     if len(set(sizes.values())) > 1:
@@ -153,12 +168,13 @@ def _broadcast_axes(name: str, entry: Any, structure: Structure) -> list[int | N
     """One axis for each leaf of a tree, from a single one or a tree of them."""
     if entry is None or isinstance(entry, int):
         return [entry] * structure.leaves
-    if structure == LEAF or len(structure.children) != len(entry):
+    fits = isinstance(entry, (tuple, list, dict)) and len(structure.children) == len(entry)
+    if not fits or (isinstance(entry, dict) and entry.keys() != set(structure.memory or ())):
         raise ArgumentError(
             "vmap",
-            expected=f"{name} of the structure {structure}",
+            expected=f"{name} with an integer or None for {structure.described}",
             got=f"{entry!r}",
-            remedy="Give one integer or None for a whole argument.",
+            remedy="Give one integer or None for all, or a tree of them like that of the arrays.",
         )
     entries = [entry[key] for key in structure.memory] if isinstance(entry, dict) else list(entry)
     return [

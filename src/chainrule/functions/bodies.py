@@ -106,9 +106,10 @@ def check_numbers(operation: str, leaves: Sequence[Any], structure: Structure, n
     names = paths(structure, name)
     for leaf, path in zip(leaves, names, strict=True):
         if not is_number(leaf):
-            remedy = "Let the function close over what is no number."
+            advice = {"result": "Return numbers and arrays alone.", "predicate": "Give a truth value, such as x > 0."}
+            remedy = advice.get(name, "Let the function close over what is no number.")
             raise StructureError(
-                operation, expected=f"arrays and numbers in {name}", got=f"{leaf!r} at {path}", remedy=remedy
+                operation, expected=f"arrays and numbers in {name}", got=f"{leaf!r} as {path}", remedy=remedy
             )
     return names
 
@@ -120,8 +121,8 @@ def check_structure(
     if expected != got:
         raise StructureError(
             operation,
-            expected=f"{name_of_function(function)} to return {what}, {expected}",
-            got=f"{got}",
+            expected=f"{name_of_function(function)} to return {what}: {expected.described}",
+            got=got.described,
             remedy="Return the same containers and keys.",
         )
 

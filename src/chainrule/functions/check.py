@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ArgumentError, CheckError
-from chainrule.functions.arguments import name_of_function
+from chainrule.errors import ArgumentError, CheckError, DerivativeError
+from chainrule.functions.arguments import as_arguments, name_of_function
 from chainrule.functions.products import jvp, vjp
-from chainrule.pytree import flatten, unflatten
+from chainrule.pytree import flatten, paths, unflatten
 from chainrule.trace import is_number
-from chainrule.types import is_floating
+from chainrule.types import ArrayType, is_floating
 
 
 def check_grads(
@@ -48,10 +48,18 @@ def check_grads(
             raise ArgumentError(
                 "check_grads", expected='modes "forward" and "reverse"', got=repr(mode), remedy="Choose from these two."
             )
-    leaves, structure = flatten(tuple(args))
+    leaves, structure = flatten(as_arguments("check_grads", "args", args))
     leaves = [
         np.asarray(leaf, float) if not isinstance(leaf, np.ndarray) and is_number(leaf) else leaf for leaf in leaves
     ]
+    for leaf, name in zip(leaves, paths(structure, "args"), strict=True):
+        if not is_number(leaf) or not is_floating(np.result_type(leaf)):
+            raise DerivativeError(
+                "check_grads",
+                expected=f"floating-point numbers as {name}",
+                got=f"{ArrayType.of(leaf)}" if is_number(leaf) else f"{leaf!r}",
+                remedy="Give a point of floats, and let the function close over the rest.",
+            )
 
     def flat(*given: Any) -> list[Any]:
         """The floating results as a list."""
@@ -89,8 +97,8 @@ def _check(
             steps = " of ".join((*reversed(path), mode))
             raise CheckError(
                 "check_grads",
-                expected=f"{truth:.10g} by finite differences for the derivative ({steps} mode) of {name}",
-                got=f"{found:.10g}",
+                expected=f"{truth:.6g} by finite differences for the derivative ({steps} mode) of {name}",
+                got=f"{found:.6g}",
                 remedy="Look for a kink or a tie at this point; else the derivative of an operation in it is wrong.",
             )
         if order > 1:

@@ -90,7 +90,7 @@ def _scan(
                 raise StructureError(
                     name,
                     expected=f"{name_of_function(function)} to return a pair (carry, y)",
-                    got=f"{traced.structure}",
+                    got=traced.structure.described,
                     remedy="Return (carry, None) where there is nothing to stack.",
                 )
             check_structure(name, function, carry, traced.structure.children[0], "the carry as it was given")
@@ -139,7 +139,10 @@ def _length(name: str, slices: Sequence[Input], length: int | None) -> int:
     found = next(iter(sizes.values()), length)
     if found is None:
         raise ArgumentError(
-            name, expected="xs or length, to know the number of steps", got="neither", remedy="Give length=."
+            name,
+            expected="xs or length, to know the number of steps",
+            got=f"xs without arrays and length={length}",
+            remedy="Give length= a Python integer.",
         )
     if length is not None and found != length:
         raise ArgumentError(
@@ -265,14 +268,15 @@ def cond(predicate: Any, then: Callable[..., Any], otherwise: Callable[..., Any]
             raise StructureError(
                 "cond",
                 expected="one truth value as predicate",
-                got=f"{asked}",
+                got=asked.described,
                 remedy="Reduce it to one, for example with .all().",
             )
-        inputs = inputs_of("cond", leaves, Structure(tuple, None, (asked, *rest)), "operands")
+        inputs = inputs_of("cond", leaves[:1], asked, "predicate")
+        inputs += inputs_of("cond", leaves[1:], Structure(tuple, None, tuple(rest)), "operands")
         mark = next(serials)
         branches = [trace_body("cond", branch, leaves[1:], arguments(*rest)) for branch in (then, otherwise)]
         check_structure(
-            "cond", otherwise, branches[0].structure, branches[1].structure, f"what {name_of_function(then)} does"
+            "cond", otherwise, branches[0].structure, branches[1].structure, f"what {name_of_function(then)} returns"
         )
         outputs = _matched(*branches)
         constants, bodies = enclose(list(zip(branches, outputs, strict=True)), mark)

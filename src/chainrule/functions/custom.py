@@ -124,7 +124,7 @@ class custom_vjp:
             raise ArgumentError(
                 "custom_vjp",
                 expected="a rule for reverse mode",
-                got=f"none for {name_of_function(self)}",
+                got=f"{name_of_function(self)!r} without one",
                 remedy="Give it with .define(forward, backward).",
             )
         token = _preparing.set(_preparing.get() | {self})
@@ -157,7 +157,7 @@ def _pair(function: Callable[..., Any], traced: TracedFunction) -> tuple[Structu
     raise StructureError(
         "custom_vjp",
         expected=f"{name_of_function(function)} to return a pair (result, residuals)",
-        got=f"{traced.structure}",
+        got=traced.structure.described,
         remedy="Return (result, ()) where backward needs nothing.",
     )
 

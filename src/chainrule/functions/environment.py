@@ -63,7 +63,7 @@ def _surroundings(function: Any, seen: set[int]) -> Iterator[tuple[Any, Any, Any
         getattr(function, "__wrapped__", None) is not None
     ):  # what a decorator, such as grad or custom_vjp, stands before
         yield from _surroundings(function.__wrapped__, seen)
-    if not isinstance(function, FunctionType) or function.__module__.split(".")[0] in ("chainrule", "numpy", "scipy"):
+    if not isinstance(function, FunctionType) or (function.__module__ or "").split(".")[0] in ("chainrule", "numpy", "scipy"):
         return
     names = function.__code__.co_names
     places = [(cell, None) for cell in function.__closure__ or ()]

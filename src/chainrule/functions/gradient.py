@@ -96,7 +96,7 @@ def scalar_output(operation: str, function: Callable[..., Any], traced: TracedFu
     output = traced.graph.outputs[0] if traced.structure == LEAF else None
     if output is not None and output.shape == () and is_floating(output.dtype):
         return output
-    got = f"a result of type {output.type}" if output is not None else f"a result of structure {traced.structure}"
+    got = f"a result of type {output.type}" if output is not None else f"a result of the structure {traced.structure}"
     raise DerivativeError(
         operation,
         expected=f"{name_of_function(function)} to return one floating-point number",

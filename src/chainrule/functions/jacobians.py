@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.derive import batch, reverse
-from chainrule.functions.arguments import Argnums, Selection, rebuild, select, trace_arguments
+from chainrule.functions.arguments import Argnums, Selection, as_arguments, rebuild, select, trace_arguments
 from chainrule.functions.gradient import grad, zeros_like
 from chainrule.functions.products import jvp, tangents_of
 from chainrule.functions.remember import Prepared, Remembered
@@ -92,7 +92,7 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
     array([6., 0.])
     """
-    numbers = tuple(range(len(tuple(primals))))
+    numbers = tuple(range(len(as_arguments("hvp", "primals", primals))))
     product = jvp(grad(function, numbers), primals, tangents)[1]
     return product[0] if len(numbers) == 1 else product
 

@@ -9,7 +9,14 @@ import numpy as np
 
 from chainrule.derive import forward, reverse
 from chainrule.errors import DerivativeError, StructureError
-from chainrule.functions.arguments import Selection, name_of_function, rebuild, select, trace_arguments
+from chainrule.functions.arguments import (
+    Selection,
+    as_arguments,
+    name_of_function,
+    rebuild,
+    select,
+    trace_arguments,
+)
 from chainrule.functions.gradient import zeros_like
 from chainrule.functions.partial import split
 from chainrule.functions.remember import Prepared, Remembered
@@ -36,7 +43,7 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     >>> float(value), float(slope)
     (12.0, 4.0)
     """
-    primals, tangents = tuple(primals), tuple(tangents)
+    primals, tangents = as_arguments("jvp", "primals", primals), as_arguments("jvp", "tangents", tangents)
     leaves, structure = flatten((primals, {}))
     directions = _directions("jvp", leaves, structure.children[0], tangents, "tangent")
 
@@ -155,7 +162,7 @@ class _Linear:
                     "vjp",
                     expected="one cotangent, a tree like the value",
                     got=f"{len(given)} of them",
-                    remedy="Give pullback((a, b)) for a value that is a tuple.",
+                    remedy="Write pullback((a, b)) where the value is a tuple of two.",
                 )
             shapes = [node.type for node in self.traced.graph.outputs]
             seeds = _seeds(self.operation, self.kind, shapes, flatten_like(self.traced.structure, given[0], "vjp"))
@@ -194,7 +201,7 @@ def _all(
         raise DerivativeError(
             operation,
             expected=f"arguments of {name_of_function(function)} to differentiate by",
-            got="none",
+            got="no arguments: ()",
             remedy="Pass them by position.",
         )
     return select(operation, function, traced, leaves, structure, tuple(range(len(arguments))))

@@ -173,9 +173,9 @@ def call_graph(graph: Graph, leaves: Sequence[Any], outer: Sequence[TracedInput]
         node: leaf.node if isinstance(leaf, Traced) else as_node(np.asarray(leaf, node.dtype))
         for node, leaf in zip(graph.inputs, leaves, strict=True)
     }
-    traces = [leaf.owner for leaf in leaves if isinstance(leaf, Traced)] + [node.owner for node in outer]
-    trace = max(traces, key=lambda trace: trace.serial)
-    trace.check_open()
+    members = [(leaf.owner, leaf.node) for leaf in leaves if isinstance(leaf, Traced)]
+    trace, latest = max(members + [(node.owner, node) for node in outer], key=lambda member: member[0].serial)
+    trace.check_open(latest)
     return [Traced(node, trace) for node in substitute(graph.outputs, replacement)]
 
 

@@ -82,7 +82,12 @@ class Node(ArrayProtocols):
         )
 
     def __repr__(self) -> str:
-        return f"<{self.operation.name if self.operation else type(self).__name__.lower()}: {self.type}>"
+        return f"<{self.operation.name if self.operation else type(self).__name__.lower()}: {print_type(self.type)}>"
+
+
+def print_type(kind: Any) -> str:
+    """The text of a type, or of the types of several results."""
+    return f"({', '.join(map(str, kind))})" if isinstance(kind, tuple) else str(kind)
 
 
 class Input(Node):
@@ -165,7 +170,7 @@ def _infer_project(kind: Any, *, index: int) -> ArrayType:
         raise GraphError(
             "project",
             expected=f"an operand with more than {index} results",
-            got=f"{kind}",
+            got=print_type(kind),
             remedy="Choose a result that exists.",
         )
     return kind[index]

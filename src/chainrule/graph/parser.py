@@ -11,21 +11,21 @@ from __future__ import annotations
 import ast
 import base64
 import re
-from typing import Any
+import reprlib
+from typing import Any, NoReturn
 
 import numpy as np
 
 from chainrule.errors import ChainruleError, GraphError
 from chainrule.graph.graph import Graph
-from chainrule.graph.node import Input, Node, apply, constant
+from chainrule.graph.node import Input, Node, apply, constant, print_type
 from chainrule.graph.operation import OPERATIONS
-from chainrule.graph.printer import print_type
 from chainrule.types import ArrayType
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|\#[^\n]*)
       | (?P<string>"[^"\n]*"|'(?:[^'\\\n]|\\.)*')
-      | (?P<number>-?(?:inf|nan)\b|-?\d[\d.]*(?:e[+-]?\d+)?)
+      | (?P<number>-?(?:inf|nan)\b|-?\d+(?:\.\d*)?(?:e[+-]?\d+)?)
       | (?P<name>%?[A-Za-z_\d]\w*)
       | (?P<sign>[(){}\[\],:=<>])""",
     re.VERBOSE,
@@ -59,7 +59,7 @@ class _Parser:
         while place < len(text):
             found = _TOKEN.match(text, place)
             if found is None:
-                raise self._error("a token", repr(text[place : place + 10]), place)
+                raise self._error("a name, a number, a string or a sign", repr(text[place : place + 10]), place)
             if found.lastgroup != "space":
                 self.tokens.append((found.lastgroup, found[0], place))
             place = found.end()
@@ -79,7 +79,7 @@ class _Parser:
             location=None,
         )
 
-    def fail(self, expected: str) -> None:
+    def fail(self, expected: str) -> NoReturn:
         place = self.tokens[-1][2] if self.tokens else len(self.text)
         raise self._error(expected, repr(self.token) if self.tokens else "the end of the text", place)
 
@@ -140,9 +140,11 @@ class _Parser:
             raise self._error("a registered operation", repr(operation), place)
         try:
             node = apply(OPERATIONS[operation], tuple(operands), parameters)
-        except (TypeError, ValueError) as error:
-            reason = error.sentence if isinstance(error, ChainruleError) else str(error)
-            raise self._error(f"operands and parameters that {operation} takes", reason, place) from None
+        except ChainruleError as error:
+            raise self._error(f"{error.expected} for {operation}", error.got, place) from None
+        except Exception:  # whatever a rule does with operands or parameters that it was not made for
+            given = f"{len(operands)} operands and {reprlib.repr(parameters)}"
+            raise self._error(f"operands and parameters that {operation} takes", given, place) from None
         if node.type != declared:
             raise self._error(f"the type {print_type(node.type)} of {operation}", print_type(declared), place)
         known[name] = node
@@ -183,8 +185,8 @@ class _Parser:
                 raw = np.frombuffer(base64.b64decode(value, validate=True), kind.dtype.newbyteorder("<"))
                 return constant(raw.reshape(kind.shape), kind.dtype)
             return constant(np.array(value, kind.dtype).reshape(kind.shape))
-        except (ValueError, TypeError) as error:
-            raise self._error(f"the elements of a {kind}", str(error), place) from None
+        except (ValueError, TypeError):
+            raise self._error(f"the elements of a {kind}", reprlib.repr(value), place) from None
 
     def parameters(self) -> dict[str, Any]:
         self.take("{")
@@ -205,16 +207,25 @@ class _Parser:
             return self.sequence()
         kind, text, _ = self.tokens[-1] if self.tokens else ("", "", 0)
         if kind == "string":
-            return ast.literal_eval(self.take())
+            try:
+                value = ast.literal_eval(text)
+            except (SyntaxError, ValueError):
+                self.fail("a string of Python")
+            self.take()
+            return value
         if kind == "number":
             self.take()
             return int(text) if re.fullmatch(r"-?\d+", text) else float(text)
         if text in _WORDS:
             return _WORDS[self.take()]
         try:
-            return np.dtype(self.take(kind="name"))
+            dtype = np.dtype(text) if kind == "name" else None
         except TypeError:
-            self.fail(f"a value in place of {text!r}")
+            dtype = None
+        if dtype is None:
+            self.fail("a value")
+        self.take()
+        return dtype
 
     def sequence(self) -> Any:
         close = ")" if self.take() == "(" else "]"

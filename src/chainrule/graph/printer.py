@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.graph.graph import Graph
-from chainrule.graph.node import Constant, Input, Node
+from chainrule.graph.node import Constant, Input, Node, print_type
 
 _WHOLE = 64  # elements: larger constants are abbreviated, unless everything is asked for
 
@@ -47,11 +47,6 @@ def _print(graph: Graph, whole: bool, lines: bool) -> Iterator[str]:
         yield f"  {names[node]}: {print_type(node.type)} = {applied}{comment}"
     yield f"  return {', '.join(names[node] for node in graph.outputs)}"
     yield "}"
-
-
-def print_type(kind: Any) -> str:
-    """The text of a type, or of the types of several results."""
-    return f"({', '.join(map(str, kind))})" if isinstance(kind, tuple) else str(kind)
 
 
 def _unused(name: str, taken: set[str]) -> str:

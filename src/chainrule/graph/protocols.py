@@ -7,6 +7,7 @@ every call on a node or a traced value to that table.
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -63,27 +64,29 @@ def call_function(function: Any, arguments: tuple[Any, ...], options: dict[str, 
     try:
         return implementation(*arguments, **options)
     except TypeError as error:
-        if (
-            error.__traceback__ is not None and error.__traceback__.tb_next is None
-        ):  # the call itself does not fit the signature
-            problem = str(error).split("() ", 1)[-1]
-            remedy = "Leave out what chainrule does not trace; the documentation of the function lists what it takes."
-            raise UnsupportedError(
-                name_of(function), expected="arguments that can be traced", got=problem, remedy=remedy
-            ) from None
-        raise
+        if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+            raise
+        parameters = inspect.signature(implementation).parameters  # the call itself does not fit them
+        unknown = [f"{key}={value!r}" for key, value in options.items() if key not in parameters]
+        raise UnsupportedError(
+            name_of(function),
+            expected=f"the arguments {', '.join(parameters)} or some of them",
+            got=", ".join(unknown) or f"{len(arguments)} arguments by position" + "".join(f", {key}=" for key in options),
+            remedy="Leave out what chainrule does not trace." if unknown else "Give each argument that it needs once.",
+        ) from None
 
 
 def unsupported(name: str) -> UnsupportedError:
     """The error for a function that nothing answers for, with the nearest ones that something does."""
     known = sorted({name_of(function) for function in FUNCTIONS})
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"The nearest supported: {', '.join(near)}." if near else "docs/numpy.md lists the supported ones."
+    last = {one.rpartition(".")[2]: one for one in known}
+    near = [last[one] for one in difflib.get_close_matches(name.rpartition(".")[2], last, n=3, cutoff=0.7)]
+    hint = f" The nearest: {', '.join(near)}." if near else ""
     return UnsupportedError(
         name,
         expected="a function that chainrule traces",
         got=f"{name}, which it does not",
-        remedy=f"{hint} Or write it from supported functions.",
+        remedy=f"Write it from supported functions, which docs/numpy.md lists.{hint}",
     )
 
 
@@ -97,16 +100,16 @@ def concrete(node: Any, construct: str) -> np.ndarray:
     """
     ask = concrete_value.get()
     if ask is None:
-        raise no_number(construct)
+        raise no_number(node, construct)
     return ask(node, construct)
 
 
-def no_number(construct: str) -> ConcreteError:
+def no_number(node: Any, construct: str) -> ConcreteError:
     """The error where Python asks for a number that does not exist: inside `vmap` or a loop's body."""
     return ConcreteError(
         "trace",
         expected="a value that Python can decide on",
-        got="a traced value without a number (inside vmap, or the body of a loop)",
+        got=f"a traced value of type {node.type} without a number (inside vmap, or the body of a loop)",
         remedy=f"Write {construct}.",
     )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from chainrule.errors import GraphError
 from chainrule.graph.graph import Graph
-from chainrule.graph.node import Constant, Input, Node
+from chainrule.graph.node import Constant, Input, Node, print_type
 from chainrule.graph.operation import OPERATIONS
-from chainrule.graph.printer import print_type
+from chainrule.types import ArrayType
 
 
 def verify(graph: Graph) -> Graph:
@@ -20,7 +20,8 @@ def verify(graph: Graph) -> Graph:
         GraphError: naming the node, what was expected of it, and its line.
     """
     if len(set(graph.inputs)) < len(graph.inputs):
-        raise _error(None, "distinct inputs", "the same input twice")
+        twice = next(node for node in graph.inputs if sum(node is other for other in graph.inputs) > 1)
+        raise _error(twice, "distinct inputs", f"{twice.name!r} twice")
     own = set(graph.inputs)
     for node in graph.nodes:
         if isinstance(node, Constant):
@@ -38,7 +39,8 @@ def verify(graph: Graph) -> Graph:
 
 def _verify_constant(node: Constant) -> None:
     if node.value.flags.writeable or node.value.shape != node.shape or node.value.dtype != node.dtype:
-        raise _error(node, f"a read-only array of type {node.type}", f"{node.value.dtype.name}{list(node.value.shape)}")
+        found = f"{'one to write to' if node.value.flags.writeable else 'one'} of type {ArrayType.of(node.value)}"
+        raise _error(node, f"a read-only array of type {node.type}", found)
 
 
 def _verify_application(node: Node) -> None:
@@ -53,12 +55,12 @@ def _verify_application(node: Node) -> None:
         raise _error(node, f"the type {print_type(inferred)}", print_type(node.type))
 
 
-def _error(node: Node | None, expected: str, got: str) -> GraphError:
-    name = "verify" if node is None or node.operation is None else f"verify {node.operation.name}"
+def _error(node: Node, expected: str, got: str) -> GraphError:
+    name = "verify" if node.operation is None else f"verify {node.operation.name}"
     return GraphError(
         name,
         expected=expected,
         got=got,
         remedy="Correct the pass that made the graph.",
-        location=node.location if node is not None else None,
+        location=node.location,
     )

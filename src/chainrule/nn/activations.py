@@ -66,3 +66,13 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     array([0.5, 0.5])
     """
     return apply_function(exponentials.log_softmax, x, axis=axis)
+
+
+def logsumexp(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Any:
+    """ln of the sum of e^x along axes (all for None), without overflow.
+
+    >>> import numpy as np
+    >>> round(float(logsumexp(np.array([1000.0, 1000.0]))), 6)
+    1000.693147
+    """
+    return apply_function(exponentials.logsumexp, x, axis=axis, keepdims=keepdims)

@@ -28,7 +28,7 @@ from chainrule.ops.bodies import (
     program,
     reverse_of,
 )  # fmt: skip
-from chainrule.ops.elementwise import contribute
+from chainrule.ops.elementwise import is_contribution
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType, is_floating
 
@@ -174,7 +174,7 @@ def _linear(backward: Graph, seeds: Sequence[Input]) -> list[Node]:
     reach = depends_on(backward.outputs, seeds)
     for node in in_order(backward.outputs):
         operands = tuple(made[operand] for operand in node.operands)
-        guarded = node.operation is contribute and node in reach
+        guarded = is_contribution(node) and node in reach
         made[node] = np.multiply(*operands) if guarded else node if node.operation is None else rebuild(node, operands)
     return [made[node] for node in backward.outputs]
 
@@ -188,11 +188,12 @@ def _transposed(backward: Graph, residuals: int, given: Flags) -> tuple[tuple[Pa
     )
     pushed = tuple(calculus.reverse(_linear(backward, seeds), tangents, seeds))
     reach = depends_on(present(pushed), seeds)
-    if any(part in reach for part in pushed):
+    bent = next((part for part in pushed if part in reach), None)
+    if bent is not None:
         raise DerivativeError(
             "custom_vjp",
             expected="a backward that is linear in the cotangent, since forward mode is its transpose",
-            got="one that is not",
+            got=f"one whose derivative {bent!r} depends on the cotangent",
             remedy="Differentiate by reverse mode (grad, vjp, jacrev), or make backward linear.",
         )
     return tangents, pushed

@@ -104,9 +104,9 @@ transcendental(np.sinc,    lambda x, out: sinc_slope(x, out),
 transcendental(np.sinh,    lambda x, out: np.cosh(x),                      r"\sinh {0}",       real, {0: 0})
 transcendental(np.cosh,    lambda x, out: np.sinh(x),                      r"\cosh {0}",       real, {0: 1})
 transcendental(np.tanh,    lambda x, out: 1 - out * out,                   r"\tanh {0}",       real, {0: 0})
-transcendental(np.arcsinh, lambda x, out: 1 / np.hypot(1, x),              r"\sinh^{{-1}} {0}",real, {0: 0})
-transcendental(np.arccosh, lambda x, out: 1 / np.sqrt((x - 1) * (x + 1)),  r"\cosh^{{-1}} {0}",above_one, {})
-transcendental(np.arctanh, lambda x, out: 1 / ((1 - x) * (1 + x)),         r"\tanh^{{-1}} {0}",inside, {0: 0})
+transcendental(np.arcsinh, lambda x, out: 1 / np.hypot(1, x),              r"\sinh^{{-1}} {0}", real, {0: 0})
+transcendental(np.arccosh, lambda x, out: 1 / np.sqrt((x - 1) * (x + 1)),  r"\cosh^{{-1}} {0}", above_one, {})
+transcendental(np.arctanh, lambda x, out: 1 / ((1 - x) * (1 + x)),         r"\tanh^{{-1}} {0}", inside, {0: 0})
 
 # ------------------------------------------------------------------------------------------------------------- choices
 elementwise(np.maximum,    lambda m, x, y: m.select((x >= y) | (x != x), x, y), lambda x, y, out: shares(x, y, out),
@@ -238,6 +238,12 @@ contribute = elementwise(
     name="contribute",
     promotion=like(np.multiply),
 )
+
+
+def is_contribution(node: Node) -> bool:
+    """Whether a node is the guarded product of a cotangent and a partial."""
+    return node.operation is contribute
+
 
 # The value, through which no derivative flows. The laws hold it to whole numbers, where identity and constant agree.
 stop_gradient = elementwise(np.copy, lambda m, x: x, Flat(), "{0}", integers, name="stop_gradient", promotion=alike)

@@ -2,10 +2,11 @@
 
 from chainrule.graph import Graph, verify
 from chainrule.simplify.fold import fold
+from chainrule.simplify.share_loops import share_loops
 
 __all__ = ["PASSES", "simplify"]
 
-PASSES = (fold,)
+PASSES = (share_loops, fold)
 
 
 def simplify(graph: Graph) -> Graph:

@@ -32,7 +32,7 @@ def apply_function(function: Callable[..., Any], *arguments: Any, **options: Any
     if not members and any(isinstance(leaf, Node) for leaf in flatten((given, settings))[0]):
         return function(*given, **settings)
     for member in members:
-        member.owner.check_open()
+        member.owner.check_open(member.node)
     trace = max((member.owner for member in members), key=lambda trace: trace.serial, default=None)
     token = concrete_value.set(trace.decide if trace else lambda node, _: np.asarray(_evaluated(node)))
     try:

@@ -74,7 +74,7 @@ def trace_function(
         if has_aux:
             result, auxiliary = _split_auxiliary(function, result)
         outputs, shape = flatten(result)
-        nodes = [_output(function, leaf) for leaf in outputs]
+        nodes = [_output(function, leaf, shape, k) for k, leaf in enumerate(outputs)]
     finally:
         trace.open = False
     graph = Graph(inputs, nodes)
@@ -82,7 +82,7 @@ def trace_function(
     return TracedFunction(graph, shape, tuple(trace.guards), auxiliary, foreign)
 
 
-def _output(function: Callable[..., Any], leaf: Any) -> Node:
+def _output(function: Callable[..., Any], leaf: Any, structure: Structure, number: int) -> Node:
     if isinstance(leaf, Traced):
         return leaf.node
     if is_number(leaf):
@@ -90,8 +90,8 @@ def _output(function: Callable[..., Any], leaf: Any) -> Node:
     raise StructureError(
         getattr(function, "__name__", "function"),
         expected="a result of arrays and numbers, in tuples, lists and dicts",
-        got=f"{leaf!r} in it",
-        remedy="Return it as auxiliary data: has_aux=True and (result, anything).",
+        got=f"{leaf!r} as {paths(structure, 'result')[number]}",
+        remedy="Leave it out; grad, vjp and jvp hand on a second result, which may be anything, with has_aux=True.",
     )
 
 
@@ -100,7 +100,7 @@ def _split_auxiliary(function: Callable[..., Any], result: Any) -> tuple[Any, An
         raise StructureError(
             getattr(function, "__name__", "function"),
             expected="a pair (result, auxiliary data), as has_aux=True asks",
-            got=type(result).__name__,
+            got=f"{result!r}" if isinstance(result, Traced) else flatten(result)[1].described,
             remedy="Return a tuple of two, or leave has_aux out.",
         )
     return result

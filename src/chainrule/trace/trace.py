@@ -61,20 +61,20 @@ class Trace:
         """The concrete value of a node; `construct` says what to write where there is none."""
         with np.errstate(all="ignore"):
             for step in in_order([node], known=self.values):
-                self.values[step] = self._value(step, construct)
+                self.values[step] = self._value(step, node, construct)
         return np.asarray(self.values[node])
 
-    def _value(self, node: Node, construct: str) -> Any:
+    def _value(self, node: Node, asked: Node, construct: str) -> Any:
         if isinstance(node, Constant):
             return node.value
         if isinstance(node, TracedInput):
             if node.owner is not self:
                 return node.owner.value(node, construct)
             if node.source is None:
-                raise no_number(construct)
+                raise no_number(asked, construct)
             return node.source.owner.value(node.source.node, construct)
         if isinstance(node, Input):
-            raise no_number(construct)
+            raise no_number(asked, construct)
         return node.operation.reference(*(self.values[operand] for operand in node.operands), **node.parameters)
 
     def decide(self, node: Node, construct: str) -> np.ndarray:
@@ -84,12 +84,12 @@ class Trace:
             self.guards.append(Guard(node, value))
         return value
 
-    def check_open(self) -> None:
+    def check_open(self, node: Node) -> None:
         """Refuse a value of a trace that has ended."""
         if not self.open:
             raise LeakError(
                 "trace",
                 expected="a value of the function that is running",
-                got="a traced value that outlived the function it was made in",
+                got=f"a traced value of type {node.type} that outlived the function it was made in",
                 remedy="Return it from the function instead of keeping it in a list, a global or an attribute.",
             )

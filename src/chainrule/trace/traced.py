@@ -73,7 +73,7 @@ class Traced(ArrayProtocols):
         given, settings = unwrap((arguments, options), members)
         trace = max((member.owner for member in members), key=lambda trace: trace.serial)
         for member in members:
-            member.owner.check_open()
+            member.owner.check_open(member.node)
         weak = isinstance(function, np.ufunc) and all(_is_weak(argument) for argument in arguments)
         if isinstance(function, np.ufunc) and not weak and any(member.weak for member in members):
             given = _settle(arguments, given)
@@ -131,9 +131,12 @@ class Traced(ArrayProtocols):
     def _check_writable(self) -> None:
         if self.writable and (self._view is None or self._view[2] is not None):
             return
-        what = "a view made by a NumPy function" if self.writable else "an argument of the function, or a view of one"
+        what = "a view made by a NumPy function" if self.writable else "an argument of the function or a view of one"
         raise UnsupportedError(
-            "assignment", expected="an array made inside the function", got=what, remedy="Copy it first: x = x.copy()."
+            "assignment",
+            expected="an array made inside the function",
+            got=f"{self.node.type}, {what}",
+            remedy="Copy it first: x = x.copy().",
         )
 
     def _move(self, node: Node) -> None:
@@ -147,10 +150,10 @@ class Traced(ArrayProtocols):
     # ------------------------------------------------------------------------------------------ Python's questions
 
     def _decide(self, node: Node) -> Any:
-        self.owner.check_open()
+        self.owner.check_open(node)
         if node.size != 1:
             raise ShapeError(
-                "bool, int or float", expected="one element", got=f"{node.size} in shape {node.shape}",
+                "bool, int or float", expected="one element", got=f"{node.size} elements in shape {node.shape}",
                 remedy="Reduce it first, for example with .any(), .all() or .sum().",
             )  # fmt: skip
         return self.owner.decide(node, CONTROL).reshape(())[()]
@@ -243,11 +246,14 @@ def _write_out(out: Any, result: Any) -> Any:
     for target, value in zip(targets, results, strict=True):
         if not isinstance(target, Traced):
             raise UnsupportedError(
-                "out", expected="a traced value to write to", got=type(target).__name__,
-                remedy="Write y = y + x in place of y += x where y is a NumPy array.",
-            )  # fmt: skip
+                "assignment in place",
+                expected="a traced value to write to",
+                got=f"{type(target).__name__} of shape {np.shape(target)}",
+                remedy="Write y = y + x in place of y += x where y is a NumPy array, and leave out=y out.",
+            )
         if target.shape != value.shape or not np.can_cast(value.dtype, target.dtype, "same_kind"):
-            raise DtypeError(
+            kind = ShapeError if target.shape != value.shape else DtypeError
+            raise kind(
                 "assignment in place", expected=f"a result that fits into {target.node.type}", got=f"{value.node.type}",
                 remedy="Write x = x + y in place of x += y.",
             )  # fmt: skip

@@ -25,7 +25,12 @@ def check_dtype(operation: str, dtype: Any) -> np.dtype:
     >>> check_dtype("input", ">f4")
     dtype('float32')
     """
-    given = np.dtype(dtype)
+    try:
+        given = np.dtype(dtype)
+    except TypeError:
+        raise DtypeError(
+            operation, expected="a dtype of NumPy", got=f"{dtype!r}", remedy="Give one such as np.float64 or 'float64'."
+        ) from None
     native = given.newbyteorder("=")
     if native in DTYPES:
         return native

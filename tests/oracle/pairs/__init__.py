@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ class Pair:
 
     `name` is that of the function in chainrule's registry ("numpy.mean", "scipy.special.erf", "getitem" for x[i]), or
     of a function of `chainrule.nn`; `ours` and `theirs` are the call on arrays and on tensors, `arrays` the float64
-    inputs, `note` tells pairs of one function apart.
+    inputs, `note` tells pairs of one function apart. Where the two are known to differ ("value", "gradient", "forward"
+    or "second"), `differs` says who is right; the test then holds them to differ still.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Pair:
     theirs: Callable[..., Any]
     arrays: tuple[np.ndarray, ...]
     note: str = ""
+    differs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -32,9 +34,11 @@ class Pair:
         return f"{self.name}-{self.note}" if self.note else self.name
 
 
-def pair(name: str, ours: Callable[..., Any], theirs: Callable[..., Any], *arrays: Any, note: str = "") -> Pair:
+def pair(
+    name: str, ours: Callable[..., Any], theirs: Callable[..., Any], *arrays: Any, note: str = "", **differs: str
+) -> Pair:
     """A pair; numbers and lists do for arrays."""
-    return Pair(name, ours, theirs, tuple(np.array(array, np.float64) for array in arrays), note)
+    return Pair(name, ours, theirs, tuple(np.array(array, np.float64) for array in arrays), note, differs)
 
 
 def alike(name: str, call: Callable[..., Any], *arrays: Any, note: str = "") -> Pair:

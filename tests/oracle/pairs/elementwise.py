@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,26 +17,24 @@ ABOVE_ONE = np.array([1.2, 1.9, 3.5, 8.1])
 COLUMN = np.array([[0.6], [-1.3]])
 ROW = np.array([1.9, -0.45, 2.6])
 TIED, OTHER = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.0, 1.5, 2.0, -3.0])
-WHOLE = np.array([3, -2, 0])
+WHOLE = np.array([3, 1, 0])
 ODD = np.array([1.5, np.nan, np.inf, -np.inf, -0.5])
 
 
-def of(function: Callable[..., Any], theirs: Callable[..., Any], *arrays: np.ndarray, note: str = "") -> Pair:
+SHARED = "PyTorch gives a tie to the first operand; here it is shared, as that of maximum is in both"
+OVERFLOWS = "PyTorch gives NaN, where the derivative is 0"
+INTEGERS = "PyTorch takes 2 to a negative integer power for 0"
+
+
+def of(
+    function: Callable[..., Any], theirs: Callable[..., Any], *arrays: Any, note: str = "", **differs: str
+) -> Pair:
     """The plain call of a function of NumPy."""
-    return pair(f"numpy.{function.__name__}", function, theirs, *arrays, note=note)
+    return pair(f"numpy.{function.__name__}", function, theirs, *arrays, note=note, **differs)
 
 
 def cube_root(x):
     return x.sign() * x.abs() ** (1 / 3)
-
-
-def copy_sign(x, y):
-    """Written out: PyTorch's own lets a derivative of zero flow to the sign alone, as here."""
-    return torch.copysign(x, y)
-
-
-def log_add_exp(x):
-    return torch.logsumexp(x, 0)
 
 
 # fmt: off
@@ -60,8 +57,7 @@ BINARY = [
     of(np.hypot, torch.hypot, COLUMN, ROW), of(np.arctan2, torch.arctan2, COLUMN, ROW),
     of(np.maximum, torch.maximum, COLUMN, ROW), of(np.minimum, torch.minimum, COLUMN, ROW),
     of(np.fmax, torch.fmax, COLUMN, ROW), of(np.fmin, torch.fmin, COLUMN, ROW),
-    of(np.copysign, torch.copysign, COLUMN, ROW), of(np.heaviside, torch.heaviside, COLUMN, ROW),
-    of(np.logaddexp, torch.logaddexp, COLUMN, ROW), of(np.logaddexp2, torch.logaddexp2, COLUMN, ROW),
+    of(np.copysign, torch.copysign, COLUMN, ROW),    of(np.logaddexp, torch.logaddexp, COLUMN, ROW), of(np.logaddexp2, torch.logaddexp2, COLUMN, ROW),
     of(np.remainder, torch.remainder, COLUMN, ROW), of(np.fmod, torch.fmod, COLUMN, ROW),
     of(np.power, torch.pow, POSITIVE, POSITIVE[::-1] - 1),
     of(np.float_power, torch.float_power, POSITIVE, POSITIVE[::-1] - 1),
@@ -88,12 +84,12 @@ PAIRS = [
     of(np.fabs, torch.abs, TIED, note="at 0"),
     of(np.maximum, torch.maximum, TIED, OTHER, note="ties"),
     of(np.minimum, torch.minimum, TIED, OTHER, note="ties"),
-    of(np.fmax, torch.fmax, TIED, OTHER, note="ties"),
-    of(np.fmin, torch.fmin, TIED, OTHER, note="ties"),
-    of(np.copysign, torch.copysign, TIED, OTHER, note="at 0"),
+    of(np.fmax, torch.fmax, TIED, OTHER, note="ties", gradient=SHARED, forward=SHARED),
+    of(np.fmin, torch.fmin, TIED, OTHER, note="ties", gradient=SHARED, forward=SHARED),
+    of(np.copysign, torch.copysign, TIED, OTHER, note="at 0", second=OVERFLOWS),
     of(np.sinc, torch.sinc, np.array([1.0, -2.0, 0.5]), note="whole numbers"),
     of(np.tanh, torch.tanh, np.array([-25.0, 25.0]), note="saturated"),
-    of(np.logaddexp, torch.logaddexp, np.array([800.0, -800.0]), np.array([-3.0, -790.0]), note="large"),
+    of(np.logaddexp, torch.logaddexp, np.array([800.0, -800.0]), np.array([-3.0, -790.0]), note="large", second=OVERFLOWS),
     of(np.hypot, torch.hypot, np.array([1e200, 3e-200]), np.array([1e200, 4e-200]), note="large and small"),
     # ------------------------------------------------------------------------------------------------------------ powers
     pair("numpy.power", lambda x: x**2, lambda x: x**2, REAL, note="square"),
@@ -102,14 +98,23 @@ PAIRS = [
     pair("numpy.power", lambda x: x**1, lambda x: x**1, TIED, note="one"),
     pair("numpy.power", lambda x: x**0, lambda x: x**0, TIED, note="zero"),
     pair("numpy.power", lambda x: 2.0**x, lambda x: 2.0**x, REAL, note="of a number"),
-    of(np.power, torch.pow, np.array([0.0, 0.0, -1.5]), np.array([3.0, 2.0, 2.0]), note="base 0"),
+    of(np.power, torch.pow, np.array([0.0, 0.0]), np.array([3.0, 2.0]), note="base 0", second=OVERFLOWS),
     # ------------------------------------------------------------------------------------------------ parts and choices
     pair("numpy.ldexp", lambda x: np.ldexp(x, WHOLE), lambda x: torch.ldexp(x, torch.tensor(WHOLE)), REAL),
     pair(
         "numpy.ldexp.outer",
         lambda x: np.ldexp.outer(x, WHOLE),
-        lambda x: torch.ldexp(x[..., None], torch.tensor(WHOLE)),
+        lambda x: torch.ldexp(*torch.broadcast_tensors(x[..., None], torch.tensor(WHOLE))),
         ROW,
+    ),
+    pair(
+        "numpy.ldexp",
+        lambda x: np.ldexp(x, -WHOLE),
+        lambda x: torch.ldexp(x, torch.tensor(-WHOLE)),
+        REAL,
+        note="negative powers",
+        gradient=INTEGERS,
+        forward=INTEGERS,
     ),
     pair("numpy.frexp", lambda x: np.frexp(x)[0], lambda x: torch.frexp(x).mantissa, REAL, note="mantissa"),
     pair("numpy.modf", lambda x: np.modf(x)[0], torch.frac, REAL, note="fraction"),
@@ -152,9 +157,18 @@ PAIRS = [
     pair("numpy.copy", lambda x: np.copy(x) * x, lambda x: torch.clone(x) * x, REAL),
     pair("numpy.full_like", lambda x, y: np.full_like(x, y), lambda x, y: y.expand_as(x), REAL, 0.3),
     pair("conj", lambda x: x.conj() * x, lambda x: x.conj() * x, REAL),
-    pair("numpy.round", lambda x: x * np.round(x), lambda x: x * torch.round(x), REAL),
-    pair("numpy.floor", lambda x: x * np.floor(x), lambda x: x * torch.floor(x), REAL),
-    pair("numpy.sign", lambda x: x * np.sign(x), lambda x: x * torch.sign(x), TIED),
+    # ---------------------------------------------------------------------------- constant between jumps: no derivative
+    *(
+        of(ours, theirs, REAL)
+        for ours, theirs in (
+            (np.floor, torch.floor),
+            (np.ceil, torch.ceil),
+            (np.trunc, torch.trunc),
+            (np.rint, torch.round),
+            (np.round, torch.round),
+            (np.sign, torch.sign),
+        )
+    ),
     *(
         pair(
             name,
