@@ -54,3 +54,17 @@ def test_the_error_example():
     with pytest.raises(cr.ChainruleError) as caught:
         cr.grad(lambda w: np.sum(np.ones((8, 3)) @ w))(np.ones((4, 1)))
     assert caught.value.sentence == blocks("text")[1].splitlines()[0]
+
+
+def test_every_public_name_has_a_docstring_with_an_example():
+    import inspect
+
+    import chainrule as cr
+
+    lacking = [
+        f"{module.__name__}.{name}"
+        for module in (cr, cr.nn, cr.optim, cr.random, cr.train)
+        for name in getattr(module, "__all__", [])
+        if callable(getattr(module, name)) and ">>>" not in (inspect.getdoc(getattr(module, name)) or "")
+    ]
+    assert lacking == []

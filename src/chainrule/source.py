@@ -60,7 +60,7 @@ def user_location() -> Location | None:
     frame = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
-        if not _is_ours(code.co_filename):
+        if not _is_ours(code.co_filename) and frame.f_globals.get("__name__", "").split(".")[0] != "chainrule":
             return Location(code.co_filename, frame.f_lineno)
         frame = frame.f_back
     return None

@@ -49,6 +49,7 @@ def slopes(function, *operands):
         (np.fmin, (2.0, NAN), (1.0, 0.0)),
         (np.hypot, (0.0, 0.0), (0.0, 0.0)),
         (np.hypot, (3e200, 4e200), (0.6, 0.8)),
+        (np.arctan2, (0.0, 0.0), (0.0, 0.0)),
         (np.arctan2, (0.0, 1e-200), (1e200, 0.0)),
         (np.arctan2, (3e-200, 4e-200), (0.16e200, -0.12e200)),
         (np.copysign, (0.0, -1.0), (0.0, 0.0)),
@@ -73,6 +74,12 @@ def slopes(function, *operands):
 )
 def test_slopes_at_kinks_and_edges(function, operands, expected):
     np.testing.assert_allclose(slopes(function, *operands), expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize("function", [np.hypot, np.arctan2])
+def test_the_origin_is_flat_to_second_order(function):
+    slope = lambda x, y: cr.grad(function)(x, y) + cr.grad(function, 1)(x, y)  # noqa: E731
+    assert slopes(slope, 0.0, 0.0) == (0.0, 0.0)
 
 
 def test_integer_powers_of_a_number():

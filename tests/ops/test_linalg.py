@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule.derive import forward, reverse
 from chainrule.errors import ArgumentError, DtypeError, InexactError, ShapeError, UnsupportedError
 from chainrule.evaluate import evaluate, evaluate_exactly
@@ -218,6 +219,15 @@ def test_rank_deficient_least_squares_as_in_numpy():
     np.testing.assert_allclose(run(lambda a, b: np.linalg.lstsq(a, b)[0], a, b), x, rtol=1e-13)
     np.testing.assert_allclose(run(lambda a, b: np.linalg.lstsq(a, b)[3], a, b), values, atol=1e-13)
     assert run(lambda a, b: np.linalg.lstsq(a, b)[2], a, b) == rank == 1
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(3, 3), (4, 3), (3, 4)])
+def test_the_derivative_of_pinv_among_matrices_of_deficient_rank(rows, columns):
+    left, right = np.sin(1.0 + np.arange(2 * rows)).reshape(rows, 2), np.cos(np.arange(2.0 * columns)).reshape(2, -1)
+    rank_two = lambda s: np.linalg.pinv((left + s * left[::-1]) @ (right - s * right[:, ::-1]))  # noqa: E731
+    step = 1e-5
+    _, slope = cr.jvp(rank_two, (0.0,), (1.0,))
+    np.testing.assert_allclose(slope, (rank_two(step) - rank_two(-step)) / (2 * step), rtol=1e-6)
 
 
 def test_rank():

@@ -206,3 +206,17 @@ def test_a_function_that_changes_what_it_closes_over_is_traced_each_time():
 
     g = cr.jit(f)
     assert [float(g(10.0)) for _ in range(3)] == [10, 20, 30]
+
+
+def test_numbers_of_python_take_the_dtype_of_what_they_meet():
+    x = np.ones(3, np.float32)
+    functions = (
+        lambda x, s: x * s,
+        lambda x, s: np.maximum(x, s),
+        lambda x, s: np.where(x > 1, s, x),
+        lambda x, s: np.where(x > 1, s, 3.0),
+        lambda x, s: np.clip(x, 0, s),
+        lambda x, s: np.stack([x[0], s]),
+    )
+    for function in functions:
+        assert cr.jit(function)(x, 2.0).dtype == function(x, 2.0).dtype

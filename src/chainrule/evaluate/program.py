@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -80,7 +81,7 @@ def values_for(operation: str, graph: Graph, values: Sequence[Any]) -> list[np.n
         raise ArgumentError(
             operation,
             expected=f"a value for each input: {', '.join(f'{node.name} {node.type}' for node in graph.inputs) or 'none'}",
-            got=f"{len(values)} values",
+            got=f"{len(values)} for {len(graph.inputs)} inputs",
             remedy="Give as many values as the graph has inputs, in their order.",
         )
     arrays = [np.asarray(value) for value in values]
@@ -89,10 +90,14 @@ def values_for(operation: str, graph: Graph, values: Sequence[Any]) -> list[np.n
             raise ShapeError(
                 operation,
                 expected=f"a value of type {node.type} for {node.name}",
-                got=f"{array.dtype.name}{list(array.shape)}",
+                got=_described(array),
                 remedy="Give it the shape that the graph was traced for, or trace anew.",
             )
     return arrays
+
+
+def _described(array: np.ndarray) -> str:
+    return f"{array.dtype.name}{list(array.shape)}" if array.dtype.kind in _RANK else reprlib.repr(array.tolist())
 
 
 def evaluate(graph: Graph, *values: Any) -> tuple[np.ndarray, ...]:
@@ -109,7 +114,7 @@ def evaluate(graph: Graph, *values: Any) -> tuple[np.ndarray, ...]:
             raise DtypeError(
                 "evaluate",
                 expected=f"{node.type} for {node.name}",
-                got=f"{array.dtype}{list(array.shape)}",
+                got=_described(array),
                 remedy="Convert it with astype first.",
             )
     given = [array.astype(node.dtype) for array, node in zip(arrays, graph.inputs, strict=True)]

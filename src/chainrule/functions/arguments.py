@@ -71,8 +71,10 @@ def select(
         if not isinstance(number, int) or not -len(arguments) <= number < len(arguments):
             raise ArgumentError(
                 operation,
-                expected=f"argnums to number positional arguments of {name_of_function(function)}",
-                got=f"{number!r} with {len(arguments)} arguments passed by position",
+                expected=f"argnums from 0 to {len(arguments) - 1}, which {name_of_function(function)} got by position"
+                if arguments
+                else f"an argument of {name_of_function(function)} passed by position",
+                got=f"argnums={argnums!r}",
                 remedy="Count positional arguments from 0, and pass what you differentiate by position.",
             )
     starts = [sum(child.leaves for child in arguments[:k]) for k in range(len(arguments) + 1)]

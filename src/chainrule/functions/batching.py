@@ -129,7 +129,7 @@ def _size(
         raise ArgumentError(
             "vmap",
             expected=f"an argument of {name_of_function(function)} with an axis of examples",
-            got=f"in_axes={in_axes!r} for {len(names)} arrays",
+            got=f"in_axes={in_axes!r}",
             remedy="Give in_axes an integer for one of them.",
         )
     if len(set(sizes.values())) > 1:

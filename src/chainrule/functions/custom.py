@@ -180,8 +180,8 @@ def _trace_backward(
     if answers is None:
         raise StructureError(
             "custom_vjp",
-            expected=f"{name_of_function(function)} to return a cotangent for each argument, {expected}",
-            got=f"{traced.structure}",
+            expected=f"{name_of_function(function)} to return a cotangent for each argument: {expected.described}",
+            got=traced.structure.described,
             remedy="Return a tuple with one entry for each argument; None means no cotangent.",
         )
     return traced, answers

@@ -201,7 +201,7 @@ def _all(
         raise DerivativeError(
             operation,
             expected=f"arguments of {name_of_function(function)} to differentiate by",
-            got="no arguments: ()",
+            got="()",
             remedy="Pass them by position.",
         )
     return select(operation, function, traced, leaves, structure, tuple(range(len(arguments))))

@@ -27,6 +27,11 @@ def print_graph(graph: Graph, *, whole: bool = False, lines: bool = False) -> st
 
     `whole` writes every constant out, so that `parse_graph` gives the same graph; else large ones are abbreviated.
     `lines` adds the user's line that each node came from.
+
+    >>> import chainrule as cr
+    >>> graph = cr.trace(lambda x: x * x, 1.0)
+    >>> print_graph(graph) == print_graph(cr.parse_graph(print_graph(graph, whole=True)))
+    True
     """
     return "\n".join(_print(graph, whole, lines))
 

@@ -39,7 +39,7 @@ def verify(graph: Graph) -> Graph:
 
 def _verify_constant(node: Constant) -> None:
     if node.value.flags.writeable or node.value.shape != node.shape or node.value.dtype != node.dtype:
-        found = f"{'one to write to' if node.value.flags.writeable else 'one'} of type {ArrayType.of(node.value)}"
+        found = f"{'a writable one' if node.value.flags.writeable else 'one'} of type {ArrayType.of(node.value)}"
         raise _error(node, f"a read-only array of type {node.type}", found)
 
 

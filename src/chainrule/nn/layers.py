@@ -17,7 +17,11 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": relu, "tanh": np.tanh}
 
 @module
 class Dense:
-    """x @ weight + bias, for x of shape (..., inputs)."""
+    """x @ weight + bias, for x of shape (..., inputs).
+
+    >>> Dense(np.ones((2, 1)), np.zeros(1))(np.array([[1.0, 2.0]]))
+    array([[3.]])
+    """
 
     weight: Any
     bias: Any
@@ -44,7 +48,13 @@ class Dense:
 
 @module
 class Sequential:
-    """Layers one after another, with one activation between them (none after the last)."""
+    """Layers one after another, with one activation between them (none after the last).
+
+    >>> layer = Dense(np.ones((1, 1)), np.zeros(1))
+    >>> Sequential((layer, layer))(np.array([[-1.0], [2.0]]))
+    array([[0.],
+           [2.]])
+    """
 
     layers: tuple[Any, ...]
     activation: str = field(default="relu", metadata={"static": True})

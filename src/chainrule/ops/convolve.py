@@ -34,6 +34,10 @@ def convolve(x: Any, w: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 
     Raises:
         ShapeError: channels, groups or features do not go together, or the kernel does not fit.
         ArgumentError: a setting that is none.
+
+    >>> import chainrule as cr
+    >>> cr.nn.convolve(np.arange(5.0)[None, None], np.ones((1, 1, 2)), stride=2)
+    array([[[1., 5.]]])
     """
     x, w, rank = _operands("convolve", x, w)
     channels, features, groups = x.shape[-rank - 1], w.shape[0], _groups("convolve", groups, w.shape[0], "features")
@@ -83,6 +87,10 @@ def convolve_transpose(
     Returns:
         (*batch, features, *places), where
         `places = (space - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1`.
+
+    >>> import chainrule as cr
+    >>> cr.nn.convolve_transpose(np.ones((1, 1, 2)), np.array([[[1.0, 2.0]]]), stride=2)
+    array([[[1., 2., 1., 2.]]])
     """
     name = "convolve_transpose"
     x, w, rank = _operands(name, x, w)

@@ -16,6 +16,7 @@ declared partials, on multiple-precision numbers the oracle, on loop scalars the
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import DtypeError, UnsupportedError
+from chainrule.errors import ArgumentError, DtypeError, UnsupportedError
 from chainrule.evaluate import UNDEFINED, exact_arithmetic
 from chainrule.evaluate.exact import inexact
 from chainrule.graph import Flat, Node, Operation, Partials, Sample, apply, as_node, constant, name_of, reaches
@@ -129,10 +130,18 @@ def floating(name: str, kinds: tuple[Any, ...], dtype: np.dtype | None = None) -
 # ---------------------------------------------------------------------------------------------- the rules they all have
 
 
-def infer_elementwise(name: str, promotion: Promotion) -> Callable[..., ArrayType]:
-    """The type rule: shapes broadcast; the dtypes must be what the operation computes in."""
+def infer_elementwise(name: str, promotion: Promotion, scalar: Callable[..., Any]) -> Callable[..., ArrayType]:
+    """The type rule: shapes broadcast; the dtypes must be what the operation computes in, the parameters its body's."""
+    settings = [key for key, one in inspect.signature(scalar).parameters.items() if one.kind is one.KEYWORD_ONLY]
 
-    def infer(*types: ArrayType, **_: Any) -> ArrayType:
+    def infer(*types: ArrayType, **parameters: Any) -> ArrayType:
+        if parameters.keys() != set(settings):
+            raise ArgumentError(
+                name,
+                expected=f"the parameters {', '.join(settings)}" if settings else "no parameters",
+                got=f"{parameters}",
+                remedy="Give each of its parameters, and no others.",
+            )
         *needed, result = promotion(name, tuple(kind.dtype for kind in types))
         if any(kind.dtype != dtype for kind, dtype in zip(types, needed, strict=True)):
             raise DtypeError(
@@ -237,7 +246,7 @@ def elementwise(
         scalar=scalar,
         points=points,
         promotion=promotion,
-        infer=infer_elementwise(name, promotion),
+        infer=infer_elementwise(name, promotion, scalar),
         reference=function,
         exact=_exactly(name, scalar if points is None else _at_points(name, points), promotion),
         derivative=derivative if isinstance(derivative, Flat) else Partials(derivative),

@@ -171,14 +171,15 @@ def power_partials(x: Node, y: Node, out: Node) -> tuple[Any, Any]:
 
 
 def toward(x: Node, radius: Node) -> Any:
-    """One component of the direction from the origin; at the origin itself 0, as for |x|."""
-    return x / np.where(radius == 0, 1, radius)
+    """One component of the direction from the origin; at the origin itself 0 and without slope, as for |x|."""
+    return np.where(radius == 0, 0, x) / np.where(radius == 0, 1, radius)
 
 
 def angle_partials(y: Node, x: Node) -> tuple[Any, Any]:
-    """The partials of the angle of (x, y), by way of the radius: its square could overflow or vanish."""
+    """The partials of the angle of (x, y), 0 at the origin; by way of the radius, as its square could overflow."""
     radius = np.hypot(y, x)
-    return x / radius / radius, -y / radius / radius
+    scale = np.where(radius == 0, 1, radius)
+    return toward(x, radius) / scale, -toward(y, radius) / scale
 
 
 def sinc_slope(x: Node, out: Node) -> Any:

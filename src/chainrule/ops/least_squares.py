@@ -22,13 +22,9 @@ def _infer_pinv(kind: ArrayType, *, rtol: float) -> ArrayType:
 
 def _pinv_tangent(t: Node, k: int, p: Node, a: Node, *, rtol: float) -> Node:
     """Golub and Pereyra, The Differentiation of Pseudo-Inverses (1973); it holds while the rank stays the same."""
-    rows, columns = a.shape[-2:]
-    tangent = -(p @ t @ p)
-    if rows > columns:
-        tangent = tangent + p @ p.mT @ (t.mT - t.mT @ a @ p)
-    elif columns > rows:
-        tangent = tangent + (t.mT - p @ a @ t.mT) @ p.mT @ p
-    return tangent
+    if a.shape[-1] > a.shape[-2]:  # by the transpose, so that no product is square in the longer side
+        return _pinv_tangent(t.mT, k, p.mT, a.mT, rtol=rtol).mT
+    return -(p @ t @ p) + p @ p.mT @ (t.mT - t.mT @ a @ p) + (t.mT - p @ a @ t.mT) @ p.mT @ p
 
 
 pseudoinverse = Operation(

@@ -26,6 +26,10 @@ def max_pool(x: Any, window: Any, stride: Any = None, padding: Any = 0) -> Any:
         (..., *places), where `places = (space + 2 padding - window) // stride + 1`; NaN where a window holds one.
 
     Equal maxima of a window share its derivative, as the project's rule for ties is; PyTorch gives it all to the first.
+
+    >>> import chainrule as cr
+    >>> cr.nn.max_pool(np.arange(6.0)[None, None], 2)
+    array([[[1., 3., 5.]]])
     """
     x = as_node(x)
     lowest = -math.inf if x.dtype.kind == "f" else False if x.dtype.kind == "b" else np.iinfo(x.dtype).min
@@ -40,6 +44,10 @@ def average_pool(x: Any, window: Any, stride: Any = None, padding: Any = 0, coun
         x, window, stride: as for `max_pool`.
         padding: zeros around x, as `max_pool` counts them.
         count_include_pad: whether these zeros count as elements; else the mean is that of the elements of x alone.
+
+    >>> import chainrule as cr
+    >>> cr.nn.average_pool(np.arange(6.0)[None, None], 3)
+    array([[[1., 4.]]])
     """
     x = as_node(x)
     lengths, step, around = _settings("average_pool", x, window, stride, padding)

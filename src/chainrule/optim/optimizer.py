@@ -19,6 +19,10 @@ class Optimizer:
 
     `init(params)` gives the first state; `update(gradients, state, params)` gives (params, state) after one step. Both
     are traced when a run is, so a rule of your own is two functions of ordinary NumPy.
+
+    >>> sign_descent = Optimizer("signs", lambda params: (), lambda g, state, p: (p - 0.1 * np.sign(g), state))
+    >>> sign_descent.update(np.array([5.0, -2.0]), (), np.zeros(2))[0]
+    array([-0.1,  0.1])
     """
 
     name: str

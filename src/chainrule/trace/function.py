@@ -15,7 +15,7 @@ from chainrule.trace.trace import Guard, Trace, TracedInput
 from chainrule.trace.traced import Traced
 from chainrule.types import ArrayType
 
-NUMBERS = (bool, int, float, np.generic, np.ndarray, Traced)
+NUMBERS = (bool, int, float, complex, np.generic, np.ndarray, Traced)
 
 
 @dataclass(frozen=True)

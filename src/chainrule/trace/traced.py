@@ -22,6 +22,8 @@ _VIEWS = {
     np.reshape, np.transpose, np.swapaxes, np.moveaxis, np.ravel, np.squeeze, np.expand_dims, np.broadcast_to,
     np.diagonal, np.flip, np.rot90, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.rollaxis, np.flipud, np.fliplr,
 }  # fmt: skip
+_PROMOTING = {np.where, np.clip}
+"""The functions besides ufuncs in which NumPy takes Python's numbers as weak."""
 
 
 class Traced(ArrayProtocols):
@@ -74,8 +76,9 @@ class Traced(ArrayProtocols):
         trace = max((member.owner for member in members), key=lambda trace: trace.serial)
         for member in members:
             member.owner.check_open(member.node)
-        weak = isinstance(function, np.ufunc) and all(_is_weak(argument) for argument in arguments)
-        if isinstance(function, np.ufunc) and not weak and any(member.weak for member in members):
+        promoting = isinstance(function, np.ufunc) or function in _PROMOTING
+        weak = promoting and all(_is_weak(argument) for argument in arguments)
+        if promoting and not weak and any(member.weak for member in members):
             given = _settle(arguments, given)
         token = concrete_value.set(trace.decide)
         try:

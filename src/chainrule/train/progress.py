@@ -13,7 +13,11 @@ from chainrule.errors import DependencyError
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: steps done of those asked for, whole epochs done, the last loss and validation loss."""
+    """Where a run stands: steps done of those asked for, whole epochs done, the last loss and validation loss.
+
+    >>> Progress(step=5, total=10, epoch=1, loss=0.5, validation_loss=None).step
+    5
+    """
 
     step: int
     total: int

@@ -18,6 +18,11 @@ class Run:
     has one entry an epoch: `epoch` (from 1), `loss` (the mean over the epoch's examples, as they were trained on) and,
     with validation data, `validation_loss`. `losses` has the loss of every step. `state` is the whole state of the
     run, a pytree of arrays. `status` says how it ended: "finished", "stopped early" or "interrupted" (by Ctrl-C).
+
+    >>> import chainrule as cr
+    >>> run = cr.fit(lambda p, x: np.mean((p - x) ** 2), 0.0, np.ones(4), optimizer=cr.optim.adam(), steps=3)
+    >>> run.status, run.steps, run.epochs
+    ('finished', 3, 3)
     """
 
     params: Any

@@ -164,7 +164,6 @@ def parse_header(operation: str, raw: bytes) -> Header:
         other = reprlib.repr(sorted(strings.keys() ^ needed))
         refuse(operation, "one checksum for each tensor", f"strings that lack or have besides {other}")
     entries = [_entry(operation, name, said) for name, said in header.items()]
-    entries.sort(key=lambda entry: (entry.begin, entry.end, entry.name))
     end = 0
     for entry in entries:
         if entry.begin != end:
