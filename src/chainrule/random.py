@@ -297,7 +297,7 @@ def _python_integers(bound: Any) -> Any:
 def _integer(name: str, what: str, value: Any) -> Any:
     if value.dtype.kind not in "iu":
         raise DtypeError(
-            name, expected=f"{what} of integers", got=f"{value.dtype}", remedy="Convert with int(...) or astype(int)."
+            name, expected=f"integers as {what}", got=f"{value.dtype}", remedy="Convert with int(...) or astype(int)."
         )
     return value
 

@@ -13,10 +13,10 @@ from functools import lru_cache
 
 import numpy
 
-_INSIDE = tuple(
-    os.path.dirname(os.path.abspath(str(file))) + os.sep
-    for file in (__file__, numpy.__file__, contextmanager.__code__.co_filename)
-)
+_STANDARD = os.path.dirname(os.path.abspath(contextmanager.__code__.co_filename)) + os.sep
+_INSIDE = tuple(os.path.dirname(os.path.abspath(str(file))) + os.sep for file in (__file__, numpy.__file__))
+_INSTALLED = tuple(os.sep + folder + os.sep for folder in ("site-packages", "dist-packages"))
+_TYPED = ("<stdin", "<ipython", "<doctest", "<pyshell", "<string")
 _located: ContextVar[Location | None] = ContextVar("located", default=None)
 
 
@@ -42,14 +42,13 @@ class Location:
 
 @lru_cache(maxsize=4096)
 def _is_ours(file: str) -> bool:
-    """Whether a file belongs to the machinery (chainrule, NumPy, the standard library's contextlib) and not to its
-    user."""
+    """Whether a file belongs to the machinery (chainrule, NumPy, the standard library) and not to its user."""
+    if file.startswith("<"):
+        return not file.startswith(_TYPED)
     path = os.path.abspath(file)
-    if file.startswith("<") and not file.startswith(("<stdin", "<ipython", "<doctest", "<string")):
-        return True
-    if os.sep + "site-packages" + os.sep in path:
-        return path.startswith(_INSIDE[:2])
-    return path.startswith(_INSIDE[:2]) or path in (contextmanager.__code__.co_filename,)
+    if any(folder in path for folder in _INSTALLED):  # which may be folders of the standard library's
+        return path.startswith(_INSIDE)
+    return path.startswith((*_INSIDE, _STANDARD))
 
 
 def user_location() -> Location | None:

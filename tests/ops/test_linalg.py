@@ -170,7 +170,7 @@ def test_an_indefinite_matrix_raises_as_in_numpy():
         run(np.linalg.cholesky, np.diag([1.0, -1]))
     with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
         exactly(np.linalg.cholesky, np.diag([1, -1]))
-    with pytest.raises(InexactError, match=r"2\. root of 2"):
+    with pytest.raises(InexactError, match="square root of 2"):
         exactly(np.linalg.cholesky, [[2]])
 
 
@@ -223,8 +223,9 @@ def test_rank_deficient_least_squares_as_in_numpy():
 
 @pytest.mark.parametrize(("rows", "columns"), [(3, 3), (4, 3), (3, 4)])
 def test_the_derivative_of_pinv_among_matrices_of_deficient_rank(rows, columns):
-    left, right = np.sin(1.0 + np.arange(2 * rows)).reshape(rows, 2), np.cos(np.arange(2.0 * columns)).reshape(2, -1)
-    rank_two = lambda s: np.linalg.pinv((left + s * left[::-1]) @ (right - s * right[:, ::-1]))  # noqa: E731
+    left = np.sin(np.arange(2.0 * rows) ** 2).reshape(rows, 2)
+    right = np.cos(np.arange(2.0 * columns) ** 2).reshape(2, columns)
+    rank_two = lambda s: np.linalg.pinv((left + s * left[::-1]) @ (right - s * right[:, ::-1]), rtol=1e-9)  # noqa: E731
     step = 1e-5
     _, slope = cr.jvp(rank_two, (0.0,), (1.0,))
     np.testing.assert_allclose(slope, (rank_two(step) - rank_two(-step)) / (2 * step), rtol=1e-6)

@@ -10,9 +10,8 @@ from chainrule.errors import CheckError
 from chainrule.graph import OPERATIONS, Flat, Linear, Operation, Partials, Sample
 from chainrule.trace import apply_function
 
-
 SMOOTH_IN = {"heaviside": (1,)}
-"""The operands that an operation is smooth in where its samples are, if not all: heaviside's first one is at its jump."""
+"""The operands that an operation is smooth in at its samples, if not all: heaviside's first one is at its jump."""
 
 
 def floats_of(sample: Sample) -> list[np.ndarray]:

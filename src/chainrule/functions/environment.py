@@ -1,77 +1,185 @@
-"""What a function closes over, watched: a trace holds while the surroundings of the function stay as they were.
+"""What a function can read besides its arguments, watched: a trace holds while that stays as it was.
 
-A cell, a global or an attribute that is bound anew, and an array among them whose numbers changed, make the function be
-traced again. (`jax.jit` goes on with the old values.)
+Watched are cells, globals, defaults, the parts of a `functools.partial`, and the attributes that the code names: of
+objects that it closes over, of `self`, of modules. One that is bound anew, and an array among them whose numbers
+changed, make the function be traced again. (`jax.jit` goes on with the old values.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from types import CellType, FunctionType, MethodType, ModuleType
+import functools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
-from chainrule.pytree import flatten
+from chainrule.pytree import LEAF, Structure, flatten
 
 _EMPTY = object()
+_LIBRARIES = sys.stdlib_module_names | {"chainrule", "numpy", "scipy"}
 
 
 class Environment:
-    """The surroundings of a function, as they were when this was made."""
+    """The surroundings of a function, and of the arguments that are no numbers, as they were when this was made."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._found: list[tuple[Any, Any, Any]] = []
-        self._arrays: list[tuple[np.ndarray, np.ndarray]] = []
-        seen: set[int] = set()
-        for place, key, value in _surroundings(function, seen):
-            leaves, structure = flatten(value) if isinstance(value, (tuple, list, dict)) else ([value], None)
-            self._found.append((place, key, (value, structure, leaves)))
-            self._arrays.extend((leaf, leaf.copy()) for leaf in leaves if isinstance(leaf, np.ndarray))
+    def __init__(self, function: Callable[..., Any], statics: Sequence[Any] = ()) -> None:
+        self._watches: list[_Watch] = []
+        self._seen: set[tuple[int, frozenset[str]]] = set()
+        self._names: frozenset[str] = frozenset()
+        self._visit(function, frozenset())
+        for value in statics:
+            self._visit(value, self._names)
+        del self._seen
 
     def holds(self) -> bool:
         """Whether all that was found is still there, unchanged."""
-        for place, key, (value, structure, leaves) in self._found:
-            if _read(place, key) is not value:
-                return False
-            if structure is not None:
-                now, shape = flatten(value)
-                if shape != structure or any(new is not old for new, old in zip(now, leaves, strict=True)):
-                    return False
-        return all(array.shape == copy.shape and array.tobytes() == copy.tobytes() for array, copy in self._arrays)
+        return all(watch.holds() for watch in self._watches)
+
+    def _watch(self, owner: Any, read: Callable[[Any], Any], names: frozenset[str]) -> None:
+        value = read(owner)
+        if isinstance(value, ModuleType) and _is_library(value):
+            return
+        self._watches.append(_Watch(owner, read, value))
+        for part in (value, *_leaves(value)[0]):
+            self._visit(part, names)
+
+    def _visit(self, value: Any, names: frozenset[str]) -> None:
+        """Watch what code that uses these names can read of a value."""
+        if (id(value), names) in self._seen:
+            return
+        self._seen.add((id(value), names))
+        if isinstance(value, MethodType):
+            self._visit_method(value.__self__, value.__func__)
+        elif isinstance(value, functools.partial):
+            self._watch(value, lambda part: (part.func, part.args, part.keywords), names)
+        elif getattr(value, "__wrapped__", None) is not None:  # what a decorator, such as grad, stands before
+            self._watch(value, lambda outer: outer.__wrapped__, names)
+        elif isinstance(value, FunctionType):
+            self._visit_function(value)
+        elif not _is_library(value):
+            self._visit_object(value, names | {"__call__"} if callable(value) else names)
+
+    def _visit_function(self, function: FunctionType) -> None:
+        if function.__globals__.get("__name__", "").partition(".")[0] in _LIBRARIES:
+            return
+        names = _names(function.__code__)
+        self._names |= names
+        for k in range(len(function.__closure__ or ())):
+            self._watch(function, functools.partial(_cell, k), names)
+        for name in sorted(names & function.__globals__.keys()):
+            self._watch(function, functools.partial(_global, name), names)
+        if function.__defaults__ or function.__kwdefaults__:
+            self._watch(function, lambda function: (function.__defaults__, function.__kwdefaults__), names)
+
+    def _visit_object(self, owner: Any, names: frozenset[str]) -> None:
+        for name in sorted(names):
+            found = _attribute(name, owner)
+            if found is not _EMPTY:
+                self._watch(owner, functools.partial(_attribute, name), names)
+                self._visit_method(owner, _function_of(found))
+
+    def _visit_method(self, owner: Any, function: Any) -> None:
+        if isinstance(function, FunctionType):
+            self._visit(function, frozenset())
+            self._visit(owner, _names(function.__code__))
 
 
-def _read(place: Any, key: Any) -> Any:
-    if isinstance(place, CellType):
-        try:
-            return place.cell_contents
-        except ValueError:  # not yet filled
-            return _EMPTY
-    return place.get(key, _EMPTY)
+class _Watch:
+    """One place, and what was there. Nothing is kept alive by being watched, so far as Python can refer weakly."""
+
+    __slots__ = ("copies", "leaves", "owner", "read", "structure")
+
+    def __init__(self, owner: Any, read: Callable[[Any], Any], value: Any) -> None:
+        leaves, self.structure = _leaves(value)
+        self.owner, self.read = _weakly(owner), read
+        self.leaves = [_weakly(leaf) for leaf in leaves]
+        self.copies = [(k, leaf.copy()) for k, leaf in enumerate(leaves) if isinstance(leaf, (np.ndarray, set))]
+
+    def holds(self) -> bool:
+        """Whether the same is there still."""
+        owner = self.owner()
+        if owner is None:
+            return False
+        value = self.read(owner)
+        if self.structure is LEAF and not self.copies:  # nearly all, and this runs at every call
+            return value is self.leaves[0]()
+        leaves, structure = _leaves(value)
+        if structure != self.structure or any(
+            now is not then() for now, then in zip(leaves, self.leaves, strict=True)
+        ):
+            return False
+        return all(_equal(leaves[k], copy) for k, copy in self.copies)
 
 
-def _surroundings(function: Any, seen: set[int]) -> Iterator[tuple[Any, Any, Any]]:
-    """Every (place, key, value) that the code of a function can read, and of the Python functions among them."""
-    if id(function) in seen:
-        return
-    seen.add(id(function))
-    if isinstance(function, MethodType):
-        attributes = getattr(function.__self__, "__dict__", {})
-        yield from ((attributes, key, value) for key, value in list(attributes.items()))
-        function = function.__func__
-    if (
-        getattr(function, "__wrapped__", None) is not None
-    ):  # what a decorator, such as grad or custom_vjp, stands before
-        yield from _surroundings(function.__wrapped__, seen)
-    if not isinstance(function, FunctionType) or (function.__module__ or "").split(".")[0] in ("chainrule", "numpy", "scipy"):
-        return
-    names = function.__code__.co_names
-    places = [(cell, None) for cell in function.__closure__ or ()]
-    places += [(function.__globals__, name) for name in names if name in function.__globals__]
-    for place, key in places:
-        value = _read(place, key)
-        if isinstance(value, ModuleType):
-            continue
-        yield place, key, value
-        if callable(value):
-            yield from _surroundings(value, seen)
+def _weakly(value: Any) -> Callable[[], Any]:
+    try:
+        return ref(value)
+    except TypeError:
+        return lambda: value
+
+
+def _leaves(value: Any) -> tuple[list[Any], Structure]:
+    try:
+        return flatten(value)
+    except RecursionError:  # a container that holds itself
+        return [value], LEAF
+
+
+def _equal(now: Any, then: Any) -> bool:
+    """Whether an array has the bits that it had, or a set the elements."""
+    if isinstance(now, set):
+        return now == then
+    if now.shape != then.shape or now.dtype != then.dtype:
+        return False
+    if now.dtype.kind not in "biuf" or now.itemsize > 8:
+        return now.tobytes() == then.tobytes()
+    bits = f"u{now.itemsize}"
+    return np.array_equal(now.view(bits), then.view(bits))
+
+
+def _cell(number: int, function: FunctionType) -> Any:
+    try:
+        return function.__closure__[number].cell_contents  # type: ignore[index]
+    except ValueError:  # not yet filled
+        return _EMPTY
+
+
+def _global(name: str, function: FunctionType) -> Any:
+    return function.__globals__.get(name, _EMPTY)
+
+
+def _attribute(name: str, owner: Any) -> Any:
+    """What an attribute holds, or the descriptor that would compute it."""
+    for place in owner.__mro__ if isinstance(owner, type) else (owner, *type(owner).__mro__):
+        found = getattr(place, "__dict__", {}).get(name, _EMPTY)
+        if isinstance(found, MemberDescriptorType):  # one of __slots__
+            return getattr(owner, name, _EMPTY)
+        if found is not _EMPTY:
+            return found
+    return _EMPTY
+
+
+def _function_of(found: Any) -> Any:
+    """The function behind a method of any kind, or a property."""
+    kinds = ("__func__", "fget", "func")
+    return next((getattr(found, kind) for kind in kinds if getattr(found, kind, None) is not None), found)
+
+
+def _names(code: CodeType) -> frozenset[str]:
+    """The globals and attributes that code names, and the functions and comprehensions in it."""
+    return frozenset(name for part in _codes(code) for name in part.co_names)
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _codes(inner)
+
+
+def _is_library(value: Any) -> bool:
+    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    return not isinstance(name, str) or name.partition(".")[0] in _LIBRARIES

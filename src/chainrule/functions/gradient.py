@@ -56,11 +56,12 @@ def prepare_value_and_grad(
     structure: Structure,
     argnums: Argnums = 0,
     has_aux: bool = False,
+    operation: str = "grad",
 ) -> Prepared:
     """The graph of value and gradient at (args, kwargs) of this structure."""
     traced = trace_arguments(function, leaves, structure, has_aux=has_aux)
-    output = scalar_output("grad", function, traced)
-    chosen = select("grad", function, traced, leaves, structure, argnums)
+    output = scalar_output(operation, function, traced)
+    chosen = select(operation, function, traced, leaves, structure, argnums)
     slopes = gradients(output, chosen.pick(traced.graph.inputs))
 
     def assemble(results: list[Any]) -> Any:
@@ -97,11 +98,12 @@ def scalar_output(operation: str, function: Callable[..., Any], traced: TracedFu
     if output is not None and output.shape == () and is_floating(output.dtype):
         return output
     got = f"a result of type {output.type}" if output is not None else f"a result of the structure {traced.structure}"
+    others = ", take jacobian, or return extra results with has_aux=True." if operation == "grad" else "."
     raise DerivativeError(
         operation,
         expected=f"{name_of_function(function)} to return one floating-point number",
         got=got,
-        remedy="Reduce it with np.sum or np.mean, take jacobian, or return extra results with has_aux=True.",
+        remedy=f"Reduce it with np.sum or np.mean{others}",
     )
 
 

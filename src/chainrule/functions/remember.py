@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -24,6 +25,7 @@ from chainrule.trace import Guard, Traced, TracedInput, is_number
 from chainrule.types import ArrayType
 
 MOST_SIGNATURES, MOST_VARIANTS = 64, 64
+_lock = Lock()  # for the order of what is remembered; tracing and running need none
 
 
 @dataclass(frozen=True)
@@ -85,31 +87,31 @@ class Remembered:
         if any(isinstance(leaf, Traced) for leaf in leaves):
             return inline(self.prepare(leaves, structure), leaves)
         values = [np.asarray(leaf) for leaf in leaves if is_number(leaf)]
-        entry = self._find(signature(leaves, structure), values)
+        key = signature(leaves, structure)
+        entry = self._find(key, values)
         if entry is None:
-            environment = Environment(self.function)
+            environment = Environment(self.function, [leaf for leaf in leaves if not is_number(leaf)])
             prepared = self.prepare(leaves, structure)
             if prepared.outer:
                 return inline(prepared, leaves)
             entry = Entry(prepared, environment)
-            self._keep(signature(leaves, structure), entry)
+            self._keep(key, entry)
         return entry.run(
             [np.asarray(value, node.dtype) for value, node in zip(values, entry.graph.inputs, strict=True)]
         )
 
-    def _find(self, key: Any, values: list[np.ndarray]) -> Entry | None:
-        for entry in self.entries.get(key, ()):
-            if entry.holds(values):
-                self.entries.move_to_end(key)
-                return entry
-        return None
+    def _find(self, key: Hashable, values: list[np.ndarray]) -> Entry | None:
+        known = self.entries.get(key, ()) if key is not None else ()
+        return next((entry for entry in known if entry.holds(values)), None)
 
-    def _keep(self, key: Any, entry: Entry) -> None:
-        variants = self.entries.setdefault(key, [])
-        current = [known for known in variants if known.environment.holds()]
-        variants[:] = [*current[1 - MOST_VARIANTS :], entry]
-        while len(self.entries) > MOST_SIGNATURES:
-            self.entries.popitem(last=False)
+    def _keep(self, key: Hashable, entry: Entry) -> None:
+        if key is None:
+            return
+        with _lock:
+            current = [known for known in self.entries.pop(key, ()) if known.environment.holds()]
+            self.entries[key] = [*current[1 - MOST_VARIANTS :], entry]
+            while len(self.entries) > MOST_SIGNATURES:
+                del self.entries[next(iter(self.entries))]
 
 
 _remembered: WeakKeyDictionary[Callable[..., Any], dict[Hashable, OrderedDict[Any, list[Entry]]]] = WeakKeyDictionary()
@@ -124,20 +126,22 @@ def _memory(function: Callable[..., Any], key: Hashable) -> OrderedDict[Any, lis
 
 
 def signature(leaves: Sequence[Any], structure: Structure) -> Hashable:
-    """What a trace depends on besides decisions: structure, types of the arrays, the other leaves themselves."""
-    return structure, tuple(_leaf_signature(leaf) for leaf in leaves)
+    """What a trace depends on besides decisions: structure, types of the arrays, the other leaves themselves.
 
-
-def _leaf_signature(leaf: Any) -> Hashable:
-    if isinstance(leaf, np.ndarray):
-        return leaf.shape, leaf.dtype
-    if is_number(leaf):
-        return type(leaf)
+    None where a leaf cannot be hashed: it may change unseen, so what is traced for it is not remembered.
+    """
+    key = structure, tuple(_leaf_signature(leaf) for leaf in leaves)
     try:
-        hash(leaf)
+        hash(key)
     except TypeError:
-        return id(leaf)
-    return type(leaf), leaf
+        return None
+    return key
+
+
+def _leaf_signature(leaf: Any) -> Any:
+    if isinstance(leaf, np.ndarray):
+        return type(leaf), leaf.shape, leaf.dtype
+    return type(leaf) if is_number(leaf) else (type(leaf), leaf)
 
 
 def owned(results: Sequence[Any], values: Sequence[np.ndarray]) -> list[np.ndarray]:

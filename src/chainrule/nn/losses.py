@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ShapeError
+from chainrule.errors import DtypeError, ShapeError
 from chainrule.nn.activations import log_softmax, softplus
 
 
@@ -41,7 +41,14 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
             "cross_entropy",
             expected="logits of shape (n, classes) and labels of shape (n,)",
             got=f"{np.shape(logits)} and {np.shape(labels)}",
-            remedy="Give one integer label for each row of logits.",
+            remedy="Give one integer label for each row of logits: of one-hot rows, their argmax(axis=1).",
+        )
+    if np.result_type(labels).kind not in "iu":
+        raise DtypeError(
+            "cross_entropy",
+            expected="integer labels, the numbers of the classes",
+            got=f"{np.result_type(labels)}",
+            remedy="Convert them with astype(int); for probabilities of two classes take binary_cross_entropy.",
         )
     scores = log_softmax(logits)
     return -np.mean(np.take_along_axis(scores, labels[:, None], axis=1))

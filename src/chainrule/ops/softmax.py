@@ -52,9 +52,9 @@ def _logaddexp_reduce(x: Any, axis: Axis = 0, dtype: Any = None, *, keepdims: bo
 @reaches("scipy.special.softmax")
 def softmax(x: Any, axis: Axis = None) -> Node:
     """`scipy.special.softmax`: exp(x) over its sum."""
-    x = averaging(as_node(x))
-    powers = np.exp(x - stop_gradient(np.max(x, axis=axis, keepdims=True)))
-    return powers / np.sum(powers, axis=axis, keepdims=True)
+    x, axes = reduced("softmax", averaging(as_node(x)), axis)
+    powers = np.exp(x - stop_gradient(np.max(x, axis=axes, keepdims=True)))
+    return powers / np.sum(powers, axis=axes, keepdims=True)
 
 
 @reaches("scipy.special.log_softmax")

@@ -28,8 +28,8 @@ def as_arrays(data: Any, name: str = "data") -> Arrays:
     if not arrays or None in sizes or len(set(sizes)) > 1 or 0 in sizes:
         raise ShapeError(
             "fit",
-            expected=f"{name}: a tuple of arrays with one first axis, the examples, at least one of them",
-            got=" and ".join(str(array.shape) for array in arrays) or "an empty tuple",
+            expected=f"{name} to be arrays that are equally long along their first axis, with at least one row",
+            got=" and ".join(str(array.shape) for array in arrays) or "()",
             remedy="Give arrays of equal length, for example (x, y) with len(x) == len(y).",
         )
     return arrays
@@ -105,7 +105,7 @@ def schedule(rows: int, batch_size: int | None, epochs: int | None, steps: int |
                 remedy=f"Give {name} a positive integer.",
             )
     if (epochs is None) == (steps is None):
-        got = "neither" if epochs is None else f"epochs={epochs} and steps={steps}"
+        got = f"epochs={epochs} and steps={steps}"
         raise ArgumentError("fit", expected="either epochs or steps", got=got, remedy="Give one of the two.")
     batch = min(rows, batch_size or rows)
     per_epoch = -(-rows // batch)

@@ -73,6 +73,13 @@ def fit(
     >>> np.round(run.params, 4)
     array([3., 1.])
     """
+    if not isinstance(optimizer, Optimizer):
+        raise ArgumentError(
+            "fit",
+            expected="an optimizer, which chainrule.optim makes",
+            got=f"{type(optimizer).__name__} {getattr(optimizer, '__name__', '')}".rstrip(),
+            remedy="Call a rule to make one, such as chainrule.optim.adam(1e-3).",
+        )
     start = check_params(params)
     arrays, held = split_validation(as_arrays(data), validation, seed)
     if patience is not None and (held is None or not isinstance(patience, int) or patience < 1):
@@ -81,7 +88,7 @@ def fit(
             "fit",
             expected="patience of at least 1, with validation data",
             got=got,
-            remedy="Give validation=0.2 as well.",
+            remedy="Give both, for example patience=10 and validation=0.2.",
         )
     plan = schedule(len(arrays[0]), batch_size, epochs, steps)
     gradients = {rows: value_and_gradient(loss) for rows in (plan.batch, plan.last)}
@@ -110,7 +117,7 @@ def check_params(params: Any) -> Any:
             )
     if not leaves:
         raise ArgumentError(
-            "fit", expected="at least one parameter", got="an empty tree", remedy="Give params an array to train."
+            "fit", expected="at least one parameter", got=f"{structure}", remedy="Give params an array to train."
         )
     return tree_map(lambda leaf: np.array(leaf), params)
 

@@ -39,8 +39,9 @@ class Variants:
             raise ConcreteError(
                 "fit",
                 expected=f"at most {MOST_VARIANTS} ways through the loss",
-                got="another decision of Python (an if, a while, a float(...)) that differs from batch to batch",
+                got="one more, since a decision of Python (if, while, float(...)) differs from batch to batch",
                 remedy="Write the decision as np.where, chainrule.cond or chainrule.while_loop.",
+                location=self.prepared[-1].guards[-1].node.location,
             )
         leaves, structure = flatten(((params, *batch), {}))
         prepared = self.prepare(self.loss, leaves, structure)
@@ -48,7 +49,7 @@ class Variants:
             raise UnsupportedError(
                 "fit",
                 expected="a call outside traced functions",
-                got="a loss that closes over a traced value",
+                got=f"a loss that closes over the traced value {prepared.outer[0].name}",
                 remedy="Call fit from ordinary code.",
             )
         self.prepared.append(prepared)
@@ -80,7 +81,7 @@ def value_and_gradient(loss: Callable[..., Any]) -> Variants:
     """(value, gradient) of a loss, the value in float64."""
 
     def prepare(function: Callable[..., Any], leaves: Sequence[Any], structure: Structure) -> Prepared:
-        prepared = prepare_value_and_grad(function, leaves, structure)
+        prepared = prepare_value_and_grad(function, leaves, structure, operation="fit")
         return replace(prepared, outputs=(cast(prepared.outputs[0], np.float64), *prepared.outputs[1:]))
 
     return Variants(loss, prepare)

@@ -112,7 +112,8 @@ def _read(operation: str, file: FileIO, size: int) -> tuple[dict[str, np.ndarray
     if size < LENGTH_BYTES:
         refuse(operation, f"a file of at least {LENGTH_BYTES} bytes", f"{size}")
     if length > LONGEST_HEADER:
-        refuse(operation, f"a file with a header of at most {LONGEST_HEADER} bytes", f"a length of {length}", FOREIGN)
+        expected = f"a model file, which begins with the length of its header, at most {LONGEST_HEADER}"
+        refuse(operation, expected, f"{bytes(start)!r}, which is {length}", FOREIGN)
     if length > size - LENGTH_BYTES:
         refuse(operation, f"a file with {length} bytes of header, as it states", f"{size - LENGTH_BYTES} bytes")
     raw = bytearray(start.ljust(LENGTH_BYTES + length))
@@ -131,8 +132,8 @@ def _read_tensor(operation: str, file: FileIO, entry: Entry, digest: str) -> np.
     data = _bytes_of(array)
     _fill(operation, file, data)
     check_digest(operation, f"tensor {reprlib.repr(entry.name)}", stored=digest, computed=entry.digest(data))
-    if entry.code == "BOOL" and array.view(np.uint8).max(initial=0) > 1:
-        refuse(operation, f"tensor {reprlib.repr(entry.name)} of BOOL with the bytes 0 and 1", "another byte")
+    if entry.code == "BOOL" and (most := array.view(np.uint8).max(initial=0)) > 1:
+        refuse(operation, f"tensor {reprlib.repr(entry.name)} of BOOL with the bytes 0 and 1", f"the byte {most}")
     if sys.byteorder == "big":
         array.byteswap(inplace=True)
     return array
@@ -144,7 +145,7 @@ def _fill(operation: str, file: FileIO, data: memoryview) -> None:
     while filled < len(data):
         count = file.readinto(data[filled:])
         if not count:
-            refuse(operation, f"a file with {len(data) - filled} bytes more", "its end: it shrinks while it is read")
+            refuse(operation, f"a file with {len(data) - filled} bytes more", f"its end after {filled}: it shrinks")
         filled += count
 
 

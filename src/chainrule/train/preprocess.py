@@ -79,7 +79,7 @@ class Preprocessor:
         for name in (*leave_out, *keep, *(() if target is None else (target,))):
             find_column(frame, name, operation="fit")
         if not chosen.size:
-            raise DataError("fit", expected="at least one training row", got="none", remedy="Add rows to the table.")
+            raise DataError("fit", expected="at least one training row", got="0 rows", remedy="Add rows to the table.")
         columns, notes = [], []
         for column in frame.get_columns():
             if column.name == target:
@@ -117,8 +117,8 @@ class Preprocessor:
         there (with the nearest name), an unseen category, text where a number is needed, infinity: with row.
         """
         if unseen not in get_args(Unseen):
-            remedy = "Give one of the two."
-            raise ArgumentError("transform", expected=listing(get_args(Unseen)), got=f"{unseen!r}", remedy=remedy)
+            expected = f"unseen to be {' or '.join(map(repr, get_args(Unseen)))}"
+            raise ArgumentError("transform", expected=expected, got=f"{unseen!r}", remedy="Give one of the two.")
         chosen = _row_numbers("transform", frame, rows)
         parts = [
             column.encode(find_column(frame, column.name, operation="transform").gather(chosen), chosen, unseen)
@@ -291,15 +291,13 @@ def _row_numbers(operation: str, frame: polars.DataFrame, rows: np.ndarray | Non
     if rows is None:
         return np.arange(frame.height)
     chosen = np.asarray(rows)
-    if chosen.ndim != 1 or (chosen.size and (chosen.dtype.kind not in "iu" or not _within(chosen, frame.height))):
+    are_numbers = chosen.ndim == 1 and (chosen.dtype.kind in "iu" or not chosen.size)
+    outside = chosen[(chosen < 0) | (chosen >= frame.height)] if are_numbers else chosen[:0]
+    if outside.size or not are_numbers:
         raise ArgumentError(
             operation,
             expected=f"row numbers from 0 to {frame.height - 1}",
-            got=f"an array of {chosen.dtype} with the shape {chosen.shape}",
+            got=f"{outside[0]}" if are_numbers else f"an array of {chosen.dtype} with the shape {chosen.shape}",
             remedy="Give the numbers of the rows, such as split_rows gives.",
         )
     return chosen.astype(np.int64)
-
-
-def _within(chosen: np.ndarray, height: int) -> bool:
-    return bool(chosen.min() >= 0 and chosen.max() < height)

@@ -49,8 +49,8 @@ def reporting(progress: bool | Report | None) -> Iterator[Report]:
         raise DependencyError(
             "fit",
             expected="the package rich, to draw progress",
-            got="no such package",
-            remedy="pip install 'chainrule[progress]', or progress=None.",
+            got="no module 'rich'",
+            remedy="Run: pip install 'chainrule[progress]', or give progress=False.",
         ) from None
     columns = (
         bars.TextColumn("{task.description}"),

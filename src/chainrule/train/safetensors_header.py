@@ -152,7 +152,8 @@ def parse_header(operation: str, raw: bytes) -> Header:
     header = strict_json(operation, raw[LENGTH_BYTES:], "the header")
     strings = header.pop("__metadata__", None) if isinstance(header, dict) else None
     if not isinstance(strings, dict) or strings.get("format") != MARKER:
-        refuse(operation, f"a safetensors file with the format marker {MARKER!r}", "a header without it", FOREIGN)
+        got = f"the format {reprlib.repr(strings.get('format') if isinstance(strings, dict) else None)}"
+        refuse(operation, f"a safetensors file with the format marker {MARKER!r}", got, FOREIGN)
     if strings.get("version") != VERSION:
         got = reprlib.repr(strings.get("version"))
         refuse(operation, f"version {VERSION!r} of the model format", got, "Install the chainrule that wrote the file.")
@@ -234,8 +235,8 @@ def strict_json(operation: str, raw: bytes, what: str) -> Any:
     if depth > DEEPEST or values > MOST_VALUES:
         expected = f"{what} as JSON of at most {MOST_VALUES} values, nested at most {DEEPEST} deep"
         refuse(operation, expected, f"{values} values, {depth} deep")
-    if _SURROGATE.search(bare):
-        refuse(operation, f"{what} as JSON in UTF-8", "an escaped surrogate")
+    if surrogate := _SURROGATE.search(bare):
+        refuse(operation, f"{what} as JSON in UTF-8", f"an escaped surrogate, {surrogate[0].decode()}..")
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(found)

@@ -119,4 +119,4 @@ def _check_rows(operation: str, values: np.ndarray, guesses: np.ndarray) -> None
 
 def _require_rows(operation: str, values: np.ndarray) -> None:
     if not values.size:
-        raise DataError(operation, expected="at least one row", got="none", remedy="Hold some rows out to test on.")
+        raise DataError(operation, expected="at least one row", got="0 rows", remedy="Hold some rows out to test on.")

@@ -32,7 +32,10 @@ def split_rows(
     """
     if not isinstance(fraction, Real) or not 0 < fraction < 1:
         raise ArgumentError(
-            "split_rows", expected="a fraction between 0 and 1", got=f"{fraction!r}", remedy="A fifth is usual: 0.2."
+            "split_rows",
+            expected="a fraction of the rows to hold out, between 0 and 1",
+            got=f"{fraction!r}",
+            remedy="A fifth is usual: 0.2.",
         )
     order = np.argsort(_generator(seed).random(max(n, 0)), kind="stable")
     groups = [order] if strata is None else _groups(order, strata)

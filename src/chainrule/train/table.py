@@ -50,7 +50,7 @@ def load_polars() -> ModuleType:
         raise DependencyError(
             "read_table",
             expected="the package polars, which reads tables",
-            got="no such package",
+            got="no module 'polars'",
             remedy="Run: pip install 'chainrule[cli]'",
         ) from None
     return polars

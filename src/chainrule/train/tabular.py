@@ -92,7 +92,7 @@ class TableModel:
         if sizes[0] != len(preprocessor.features) or sizes[-1] != outputs:
             refuse(
                 "sizes",
-                f"{len(preprocessor.features)} inputs and {outputs} outputs, as the columns and the target have",
+                f"{len(preprocessor.features)} inputs and {outputs} outputs, by the columns and the target,",
                 sizes,
             )
         shapes = [shape for m, n in itertools.pairwise(sizes) for shape in ((m, n), (n,))]
@@ -100,7 +100,8 @@ class TableModel:
         if set(tensors) != set(names) or any(
             tensors[name].shape != shape for name, shape in zip(names, shapes, strict=True)
         ):
-            refuse("tensors", f"the parameters of layers of widths {sizes}", sorted(tensors))
+            shown = {name: tensors[name].shape for name in sorted(tensors)}
+            refuse("tensors", f"the parameters of layers of widths {sizes}", shown)
         if found["activation"] not in ACTIVATIONS:
             refuse("activation", f"one of {sorted(ACTIVATIONS)}", found["activation"])
         layers = tuple(nn.Dense(tensors[names[k]], tensors[names[k + 1]]) for k in range(0, len(names), 2))

@@ -54,7 +54,14 @@ PRODUCTS = [
     pair("numpy.linalg.matmul", la.matmul, ta.matmul, _array(2, 3), _array(3, 2)),
     pair("numpy.dot", np.dot, torch.matmul, _array(2, 3), _array(3, 2)),
     pair("numpy.dot", np.dot, torch.dot, _array(3), _array(3), note="vectors"),
-    pair("numpy.dot", np.dot, lambda x, y: torch.tensordot(x, y, ([1], [1])), _array(2, 3), _array(2, 3, 2), note="many axes"),
+    pair(
+        "numpy.dot",
+        np.dot,
+        lambda x, y: torch.tensordot(x, y, ([1], [1])),
+        _array(2, 3),
+        _array(2, 3, 2),
+        note="many axes",
+    ),
     pair("numpy.vdot", np.vdot, lambda x, y: torch.vdot(x.reshape(-1), y.reshape(-1)), _array(2, 3), _array(3, 2)),
     pair("numpy.inner", np.inner, torch.inner, _array(2, 3), _array(4, 3)),
     pair("numpy.outer", np.outer, lambda x, y: torch.outer(x.reshape(-1), y), _array(2, 2), _array(3)),
@@ -76,11 +83,19 @@ PRODUCTS = [
         _array(3, 2),
     ),
     pair("numpy.vecdot", np.vecdot, ta.vecdot, _array(2, 3), _array(3)),
-    pair("numpy.linalg.vecdot", lambda x, y: la.vecdot(x, y, axis=0), lambda x, y: ta.vecdot(x, y, dim=0), _array(3, 2), _array(3, 2)),
+    pair(
+        "numpy.linalg.vecdot",
+        lambda x, y: la.vecdot(x, y, axis=0),
+        lambda x, y: ta.vecdot(x, y, dim=0),
+        _array(3, 2),
+        _array(3, 2),
+    ),
     pair("numpy.kron", np.kron, torch.kron, _array(2, 3), _array(3, 2)),
     pair("numpy.trace", np.trace, torch.trace, _array(3, 4)),
     pair("numpy.linalg.trace", la.trace, lambda x: torch.diagonal(x, dim1=-2, dim2=-1).sum(-1), _array(2, 3, 3)),
-    pair("numpy.linalg.diagonal", lambda x: la.diagonal(x, offset=1), lambda x: ta.diagonal(x, offset=1), _array(2, 3, 3)),
+    pair(
+        "numpy.linalg.diagonal", lambda x: la.diagonal(x, offset=1), lambda x: ta.diagonal(x, offset=1), _array(2, 3, 3)
+    ),
     pair("numpy.linalg.matrix_transpose", la.matrix_transpose, lambda x: x.mT, _array(2, 3, 2)),
     pair("numpy.cross", np.cross, lambda x, y: ta.cross(*torch.broadcast_tensors(x, y)), _array(2, 3), _array(3)),
     pair("numpy.linalg.cross", la.cross, ta.cross, _array(3), _array(3)),
@@ -117,8 +132,16 @@ PRODUCTS = [
 ]
 if hasattr(np, "matvec"):  # NumPy 2.2
     PRODUCTS += [
-        pair("numpy.matvec", np.matvec, lambda x, y: torch.matmul(x, y[..., None])[..., 0], _array(2, 2, 3), _array(2, 3)),
-        pair("numpy.vecmat", np.vecmat, lambda x, y: torch.matmul(x[..., None, :], y)[..., 0, :], _array(2, 3), _array(2, 3, 2)),
+        pair(
+            "numpy.matvec", np.matvec, lambda x, y: torch.matmul(x, y[..., None])[..., 0], _array(2, 2, 3), _array(2, 3)
+        ),
+        pair(
+            "numpy.vecmat",
+            np.vecmat,
+            lambda x, y: torch.matmul(x[..., None, :], y)[..., 0, :],
+            _array(2, 3),
+            _array(2, 3, 2),
+        ),
     ]
 
 SOLUTIONS = [
@@ -127,7 +150,12 @@ SOLUTIONS = [
     pair("numpy.linalg.solve", la.solve, ta.solve, _regular(2, 2), _array(3, 2, 2), note="broadcast"),
     pair("numpy.linalg.tensorsolve", la.tensorsolve, ta.tensorsolve, _regular(6, 6).reshape(2, 3, 2, 3), _array(2, 3)),
     pair("numpy.linalg.inv", la.inv, ta.inv, _regular(2, 3, 3)),
-    pair("numpy.linalg.tensorinv", lambda a: la.tensorinv(a, ind=1), lambda a: ta.tensorinv(a, ind=1), _regular(4, 4).reshape(4, 2, 2)),
+    pair(
+        "numpy.linalg.tensorinv",
+        lambda a: la.tensorinv(a, ind=1),
+        lambda a: ta.tensorinv(a, ind=1),
+        _regular(4, 4).reshape(4, 2, 2),
+    ),
     pair("numpy.linalg.det", la.det, ta.det, _regular(2, 3, 3)),
     pair(
         "numpy.linalg.det",
@@ -139,15 +167,48 @@ SOLUTIONS = [
         second="PyTorch is right: that of a singular matrix is NaN here, as linalg.py says",
     ),
     pair("numpy.linalg.slogdet", lambda a: la.slogdet(a)[1], lambda a: ta.slogdet(a)[1], -_regular(2, 3, 3)),
-    pair("numpy.linalg.lstsq", lambda a, b: la.lstsq(a, b)[0], lambda a, b: ta.lstsq(a, b)[0], _array(4, 2), _array(4, 3)),
-    pair("numpy.linalg.lstsq", lambda a, b: la.lstsq(a, b)[0], lambda a, b: ta.pinv(a) @ b, _array(2, 4), _array(2, 2), note="wide"),
+    pair(
+        "numpy.linalg.lstsq", lambda a, b: la.lstsq(a, b)[0], lambda a, b: ta.lstsq(a, b)[0], _array(4, 2), _array(4, 3)
+    ),
+    pair(
+        "numpy.linalg.lstsq",
+        lambda a, b: la.lstsq(a, b)[0],
+        lambda a, b: ta.pinv(a) @ b,
+        _array(2, 4),
+        _array(2, 2),
+        note="wide",
+    ),
     pair("numpy.linalg.pinv", la.pinv, ta.pinv, _array(3, 2)),
     pair("numpy.linalg.pinv", la.pinv, ta.pinv, _array(2, 2, 3), note="wide"),
-    pair("numpy.linalg.matrix_power", lambda a: la.matrix_power(a, 5), lambda a: ta.matrix_power(a, 5), _regular(2, 2) / 3),
-    pair("numpy.linalg.matrix_power", lambda a: la.matrix_power(a, -2), lambda a: ta.matrix_power(a, -2), _regular(2, 2, 2), note="inverse"),
+    pair(
+        "numpy.linalg.pinv",
+        lambda u, v: la.pinv(np.outer(u, v), rtol=1e-9),
+        lambda u, v: ta.pinv(torch.outer(u, v), rtol=1e-9),
+        _array(4),
+        _array(3),
+        note="rank 1",
+    ),
+    pair(
+        "numpy.linalg.matrix_power",
+        lambda a: la.matrix_power(a, 5),
+        lambda a: ta.matrix_power(a, 5),
+        _regular(2, 2) / 3,
+    ),
+    pair(
+        "numpy.linalg.matrix_power",
+        lambda a: la.matrix_power(a, -2),
+        lambda a: ta.matrix_power(a, -2),
+        _regular(2, 2, 2),
+        note="inverse",
+    ),
 ]
 DECOMPOSITIONS = [
-    pair("numpy.linalg.cholesky", lambda a: la.cholesky(positive(a)), lambda a: ta.cholesky(torch_positive(a)), _array(3, 3)),
+    pair(
+        "numpy.linalg.cholesky",
+        lambda a: la.cholesky(positive(a)),
+        lambda a: ta.cholesky(torch_positive(a)),
+        _array(3, 3),
+    ),
     pair(
         "numpy.linalg.cholesky",
         lambda a: la.cholesky(positive(a), upper=True),
@@ -158,7 +219,13 @@ DECOMPOSITIONS = [
     pair("numpy.linalg.qr", lambda a: tuple(la.qr(a)), lambda a: tuple(ta.qr(a)), _array(3, 3)),
     pair("numpy.linalg.qr", lambda a: tuple(la.qr(a)), lambda a: tuple(ta.qr(a)), _array(2, 4, 2), note="tall"),
     pair("numpy.linalg.qr", lambda a: tuple(la.qr(a)), lambda a: tuple(ta.qr(a)), _array(2, 4), note="wide"),
-    pair("numpy.linalg.eigh", lambda a: la.eigh(symmetric(a))[0], lambda a: ta.eigh(symmetric(a))[0], _array(3, 3), note="values"),
+    pair(
+        "numpy.linalg.eigh",
+        lambda a: la.eigh(symmetric(a))[0],
+        lambda a: ta.eigh(symmetric(a))[0],
+        _array(3, 3),
+        note="values",
+    ),
     pair(
         "numpy.linalg.eigh",
         lambda a: weighted(la.eigh(symmetric(a))[1], la.eigh(symmetric(a))[0], la.eigh(symmetric(a))[1].mT),
@@ -166,7 +233,13 @@ DECOMPOSITIONS = [
         _array(2, 3, 3),
         note="square of the matrix",
     ),
-    pair("numpy.linalg.eigh", lambda a: la.eigh(symmetric(a))[1] ** 2, lambda a: ta.eigh(symmetric(a))[1] ** 2, _array(3, 3), note="vectors"),
+    pair(
+        "numpy.linalg.eigh",
+        lambda a: la.eigh(symmetric(a))[1] ** 2,
+        lambda a: ta.eigh(symmetric(a))[1] ** 2,
+        _array(3, 3),
+        note="vectors",
+    ),
     pair(
         "numpy.linalg.eigvalsh",
         lambda a: la.eigvalsh(symmetric(a), "U"),

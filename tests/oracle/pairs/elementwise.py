@@ -1,4 +1,4 @@
-"""Elementwise functions of NumPy: arithmetic, exponentials, trigonometry, choices; and `outer` of each of two operands."""
+"""Elementwise functions of NumPy: arithmetic, exponentials, trigonometry, choices; and the `outer` of each ufunc."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ ODD = np.array([1.5, np.nan, np.inf, -np.inf, -0.5])
 
 
 SHARED = "PyTorch gives a tie to the first operand; here it is shared, as that of maximum is in both"
-OVERFLOWS = "PyTorch gives NaN, where the derivative is 0"
+UNDEFINED = "PyTorch gives NaN, though there is a derivative"
+FLAT = "PyTorch gives NaN; here the origin is flat, as 0 is for the absolute value"
 INTEGERS = "PyTorch takes 2 to a negative integer power for 0"
 
 
-def of(
-    function: Callable[..., Any], theirs: Callable[..., Any], *arrays: Any, note: str = "", **differs: str
-) -> Pair:
+def of(function: Callable[..., Any], theirs: Callable[..., Any], *arrays: Any, note: str = "", **differs: str) -> Pair:
     """The plain call of a function of NumPy."""
     return pair(f"numpy.{function.__name__}", function, theirs, *arrays, note=note, **differs)
 
@@ -49,7 +48,8 @@ UNARY = [
     of(np.degrees, torch.rad2deg, REAL), of(np.sinc, torch.sinc, REAL), of(np.conjugate, torch.conj_physical, REAL),
     of(np.sqrt, torch.sqrt, POSITIVE), of(np.log, torch.log, POSITIVE), of(np.log2, torch.log2, POSITIVE),
     of(np.log10, torch.log10, POSITIVE), of(np.log1p, torch.log1p, POSITIVE), of(np.arcsin, torch.arcsin, INSIDE),
-    of(np.arccos, torch.arccos, INSIDE), of(np.arctanh, torch.arctanh, INSIDE), of(np.arccosh, torch.arccosh, ABOVE_ONE),
+    of(np.arccos, torch.arccos, INSIDE), of(np.arctanh, torch.arctanh, INSIDE),
+    of(np.arccosh, torch.arccosh, ABOVE_ONE),
 ]
 BINARY = [
     of(np.add, torch.add, COLUMN, ROW), of(np.subtract, torch.subtract, COLUMN, ROW),
@@ -57,7 +57,8 @@ BINARY = [
     of(np.hypot, torch.hypot, COLUMN, ROW), of(np.arctan2, torch.arctan2, COLUMN, ROW),
     of(np.maximum, torch.maximum, COLUMN, ROW), of(np.minimum, torch.minimum, COLUMN, ROW),
     of(np.fmax, torch.fmax, COLUMN, ROW), of(np.fmin, torch.fmin, COLUMN, ROW),
-    of(np.copysign, torch.copysign, COLUMN, ROW),    of(np.logaddexp, torch.logaddexp, COLUMN, ROW), of(np.logaddexp2, torch.logaddexp2, COLUMN, ROW),
+    of(np.copysign, torch.copysign, COLUMN, ROW),
+    of(np.logaddexp, torch.logaddexp, COLUMN, ROW), of(np.logaddexp2, torch.logaddexp2, COLUMN, ROW),
     of(np.remainder, torch.remainder, COLUMN, ROW), of(np.fmod, torch.fmod, COLUMN, ROW),
     of(np.power, torch.pow, POSITIVE, POSITIVE[::-1] - 1),
     of(np.float_power, torch.float_power, POSITIVE, POSITIVE[::-1] - 1),
@@ -79,26 +80,37 @@ PAIRS = [
     *UNARY,
     *BINARY,
     *(outer(one) for one in BINARY if one.name != "numpy.float_power"),
-    # --------------------------------------------------------------------------------------------- kinks, ties and edges
+    # -------------------------------------------------------------------------------------------- kinks, ties and edges
     of(np.absolute, torch.abs, TIED, note="at 0"),
     of(np.fabs, torch.abs, TIED, note="at 0"),
     of(np.maximum, torch.maximum, TIED, OTHER, note="ties"),
     of(np.minimum, torch.minimum, TIED, OTHER, note="ties"),
     of(np.fmax, torch.fmax, TIED, OTHER, note="ties", gradient=SHARED, forward=SHARED),
     of(np.fmin, torch.fmin, TIED, OTHER, note="ties", gradient=SHARED, forward=SHARED),
-    of(np.copysign, torch.copysign, TIED, OTHER, note="at 0", second=OVERFLOWS),
-    of(np.sinc, torch.sinc, np.array([1.0, -2.0, 0.5]), note="whole numbers"),
-    of(np.tanh, torch.tanh, np.array([-25.0, 25.0]), note="saturated"),
-    of(np.logaddexp, torch.logaddexp, np.array([800.0, -800.0]), np.array([-3.0, -790.0]), note="large", second=OVERFLOWS),
-    of(np.hypot, torch.hypot, np.array([1e200, 3e-200]), np.array([1e200, 4e-200]), note="large and small"),
-    # ------------------------------------------------------------------------------------------------------------ powers
+    of(np.copysign, torch.copysign, TIED, OTHER, note="at 0", second=FLAT),
+    of(np.sinc, torch.sinc, [1.0, -2.0, 0.5], note="whole numbers"),
+    of(np.sinc, torch.sinc, [0.0, 0.3], note="at 0", second=UNDEFINED),
+    of(np.sqrt, torch.sqrt, [0.0, 1.0], note="at 0"),
+    of(np.log, torch.log, [0.0, 1.0], note="at 0"),
+    of(np.arcsin, torch.arcsin, [1.0, -1.0], note="at the ends"),
+    of(np.hypot, torch.hypot, [0.0, 0.0, 2.0], [3.0, -3.0, 0.0], note="on the axes"),
+    of(np.hypot, torch.hypot, [0.0], [0.0], note="at the origin", gradient=FLAT, forward=FLAT, second=FLAT),
+    of(np.arctan2, torch.arctan2, [0.0, 0.0, 2.0, -1.0], [3.0, -3.0, 0.0, 0.0], note="on the axes"),
+    of(np.arctan2, torch.arctan2, [0.0], [0.0], note="at the origin", forward=FLAT, second=FLAT),
+    of(np.tanh, torch.tanh, [-25.0, 25.0], note="saturated"),
+    of(np.logaddexp, torch.logaddexp, [800.0, -800.0], [-3.0, -790.0], note="large", second=UNDEFINED),
+    of(np.logaddexp, torch.logaddexp, [-np.inf, 1.0], [1.0, -np.inf], note="of nothing", second=UNDEFINED),
+    of(np.hypot, torch.hypot, [1e200], [3e200], note="large"),
+    of(np.hypot, torch.hypot, [3e-200], [4e-200], note="small"),
+    # ----------------------------------------------------------------------------------------------------------- powers
     pair("numpy.power", lambda x: x**2, lambda x: x**2, REAL, note="square"),
     pair("numpy.power", lambda x: x**3, lambda x: x**3, TIED, note="cube at 0"),
     pair("numpy.power", lambda x: x**-2.5, lambda x: x**-2.5, POSITIVE, note="negative number"),
+    pair("numpy.power", lambda x: x**0.5, lambda x: x**0.5, [0.0, 1.0], note="root at 0"),
     pair("numpy.power", lambda x: x**1, lambda x: x**1, TIED, note="one"),
     pair("numpy.power", lambda x: x**0, lambda x: x**0, TIED, note="zero"),
     pair("numpy.power", lambda x: 2.0**x, lambda x: 2.0**x, REAL, note="of a number"),
-    of(np.power, torch.pow, np.array([0.0, 0.0]), np.array([3.0, 2.0]), note="base 0", second=OVERFLOWS),
+    of(np.power, torch.pow, [0.0, 0.0], [3.0, 2.0], note="base 0", second=UNDEFINED),
     # ------------------------------------------------------------------------------------------------ parts and choices
     pair("numpy.ldexp", lambda x: np.ldexp(x, WHOLE), lambda x: torch.ldexp(x, torch.tensor(WHOLE)), REAL),
     pair(

@@ -94,7 +94,13 @@ PAIRS = [
     alike("setitem", scanned, _array(4), note="loop"),
     # ---------------------------------------------------------------------------------------------------------- taking
     pair("numpy.take", lambda x: np.take(x, PLACES), lambda x: torch.take(x, places(PLACES)), A),
-    pair("numpy.take", lambda x: np.take(x, [2, 0, 2], axis=1), lambda x: torch.index_select(x, 1, places([2, 0, 2])), A, note="axis"),
+    pair(
+        "numpy.take",
+        lambda x: np.take(x, [2, 0, 2], axis=1),
+        lambda x: torch.index_select(x, 1, places([2, 0, 2])),
+        A,
+        note="axis",
+    ),
     pair(
         "numpy.take_along_axis",
         lambda x: np.take_along_axis(x, PLACES, axis=1),

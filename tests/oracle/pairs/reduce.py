@@ -14,6 +14,7 @@ ZEROS = np.array([[0.0, 2.5, -3.5], [0.0, 4.5, 0.0]])
 TIED = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
 MASK = np.array([[True, False, True], [True, True, False]])
 HELD = torch.tensor(MASK)
+KINK = "PyTorch gives NaN; here the derivative, 0 where a norm is 0, is 0 as well"
 NUMBER, EMPTY = 2.5, np.zeros((2, 0))
 
 
@@ -61,7 +62,14 @@ SUMS = [
     pair("numpy.prod", lambda x: np.prod(x, axis=(0, 2)), lambda x: x.prod(2).prod(0), T, note="axes"),
     pair("numpy.prod", lambda x: np.prod(x, axis=1), lambda x: torch.prod(x, 1), ZEROS, note="zeros"),
     pair("numpy.prod", lambda x: np.prod(x), torch.prod, ZEROS, note="zeros, all"),
-    pair("numpy.prod", lambda x: np.prod(x, axis=1, where=MASK), lambda x: torch.where(HELD, x, 1.0).prod(1), X, note="where"),
+    pair("numpy.prod", np.prod, torch.prod, [0.0, 0.0, 0.0, 2.0], note="three zeros"),
+    pair(
+        "numpy.prod",
+        lambda x: np.prod(x, axis=1, where=MASK),
+        lambda x: torch.where(HELD, x, 1.0).prod(1),
+        X,
+        note="where",
+    ),
     pair("numpy.prod", lambda x: np.prod(x, axis=1), lambda x: torch.prod(x, 1), EMPTY, note="empty"),
     pair("numpy.add.reduce", np.add.reduce, lambda x: torch.sum(x, 0), X),
     pair("numpy.multiply.reduce", np.multiply.reduce, lambda x: torch.prod(x, 0), X),
@@ -92,13 +100,26 @@ EXTREMES = [
 MEANS = [
     pair("numpy.mean", lambda x: np.mean(x), torch.mean, X),
     pair("numpy.mean", lambda x: np.mean(x, axis=(0, 2)), lambda x: torch.mean(x, (0, 2)), T, note="axes"),
-    pair("numpy.mean", lambda x: np.mean(x, axis=1, where=MASK), lambda x: (x * HELD).sum(1) / HELD.sum(1), X, note="where"),
+    pair(
+        "numpy.mean",
+        lambda x: np.mean(x, axis=1, where=MASK),
+        lambda x: (x * HELD).sum(1) / HELD.sum(1),
+        X,
+        note="where",
+    ),
     pair("numpy.var", lambda x: np.var(x), variance, X),
     pair("numpy.var", lambda x: np.var(x, axis=1, ddof=1), lambda x: torch.var(x, 1), X, note="ddof"),
     pair("numpy.var", lambda x: np.var(x, axis=(0, 2)), lambda x: torch.var(x, (0, 2), correction=0), T, note="axes"),
     pair("numpy.var", lambda x: np.var(x, axis=1), lambda x: torch.var(x, 1, correction=0), TIED, note="ties"),
     pair("numpy.std", lambda x: np.std(x), deviation, X),
-    pair("numpy.std", lambda x: np.std(x, axis=0, ddof=1, keepdims=True), lambda x: torch.std(x, 0, keepdim=True), X, note="ddof"),
+    pair(
+        "numpy.std",
+        lambda x: np.std(x, axis=0, ddof=1, keepdims=True),
+        lambda x: torch.std(x, 0, keepdim=True),
+        X,
+        note="ddof",
+    ),
+    pair("numpy.std", lambda x: np.std(x, axis=1), lambda x: torch.std(x, 1, correction=0), TIED[1:], note="equal"),
     pair(
         "numpy.average",
         lambda x, w: np.average(x, axis=1, weights=w),
@@ -113,14 +134,28 @@ MEANS = [
 NORMS = [
     pair("numpy.linalg.norm", lambda x: np.linalg.norm(x), torch.linalg.vector_norm, T),
     *(
-        pair("numpy.linalg.norm", lambda x, o=o: np.linalg.norm(x, o), lambda x, o=o: torch.linalg.norm(x, o), V, note=f"vector {o}")
+        pair(
+            "numpy.linalg.norm",
+            lambda x, o=o: np.linalg.norm(x, o),
+            lambda x, o=o: torch.linalg.norm(x, o),
+            V,
+            note=f"vector {o}",
+        )
         for o in (None, 1, 2, 3, 1.5, -1, np.inf, -np.inf)
     ),
     *(
-        pair("numpy.linalg.norm", lambda x, o=o: np.linalg.norm(x, o), lambda x, o=o: torch.linalg.norm(x, o), X, note=f"matrix {o}")
+        pair(
+            "numpy.linalg.norm",
+            lambda x, o=o: np.linalg.norm(x, o),
+            lambda x, o=o: torch.linalg.norm(x, o),
+            X,
+            note=f"matrix {o}",
+        )
         for o in ("fro", 1, -1, np.inf, -np.inf, "nuc", 2, -2)
     ),
-    pair("numpy.linalg.norm", lambda x: np.linalg.norm(x, 1), lambda x: torch.linalg.norm(x, 1), ZEROS[0], note="1 at 0"),
+    pair(
+        "numpy.linalg.norm", lambda x: np.linalg.norm(x, 1), lambda x: torch.linalg.norm(x, 1), ZEROS[0], note="1 at 0"
+    ),
     pair(
         "numpy.linalg.norm",
         lambda x: np.linalg.norm(x, np.inf),
@@ -128,33 +163,80 @@ NORMS = [
         [2.0, -2.0, 1.0],
         note="infinity, ties",
     ),
-    pair("numpy.linalg.norm", lambda x: np.linalg.norm(x, axis=-1), lambda x: torch.linalg.norm(x, dim=-1), T, note="axis"),
-    pair("numpy.linalg.vector_norm", lambda x: np.linalg.vector_norm(x, axis=(0, 2), ord=3), lambda x: torch.linalg.vector_norm(x, 3, (0, 2)), T),
+    pair("numpy.linalg.norm", np.linalg.norm, torch.linalg.norm, [0.0, 0.0], note="of zeros", second=KINK),
+    pair(
+        "numpy.linalg.norm", lambda x: np.linalg.norm(x, 3), lambda x: torch.linalg.norm(x, 3), ZEROS[0], note="3 at 0"
+    ),
+    pair(
+        "numpy.linalg.norm",
+        lambda x: np.linalg.norm(x, axis=-1),
+        lambda x: torch.linalg.norm(x, dim=-1),
+        T,
+        note="axis",
+    ),
+    pair(
+        "numpy.linalg.vector_norm",
+        lambda x: np.linalg.vector_norm(x, axis=(0, 2), ord=3),
+        lambda x: torch.linalg.vector_norm(x, 3, (0, 2)),
+        T,
+    ),
     pair("numpy.linalg.matrix_norm", lambda x: np.linalg.matrix_norm(x), torch.linalg.matrix_norm, T),
-    pair("numpy.linalg.matrix_norm", lambda x: np.linalg.matrix_norm(x, ord=1), lambda x: torch.linalg.matrix_norm(x, 1), T, note="ord"),
+    pair(
+        "numpy.linalg.matrix_norm",
+        lambda x: np.linalg.matrix_norm(x, ord=1),
+        lambda x: torch.linalg.matrix_norm(x, 1),
+        T,
+        note="ord",
+    ),
 ]
 RUNNING = [
     pair("numpy.cumsum", lambda x: np.cumsum(x, axis=1), lambda x: torch.cumsum(x, 1), X),
     pair("numpy.cumsum", lambda x: np.cumsum(x), lambda x: torch.cumsum(x.reshape(-1), 0), X, note="flat"),
     pair("numpy.cumprod", lambda x: np.cumprod(x, axis=1), lambda x: torch.cumprod(x, 1), X),
     pair("numpy.cumprod", lambda x: np.cumprod(x, axis=1), lambda x: torch.cumprod(x, 1), ZEROS, note="zeros"),
+    pair("numpy.cumprod", np.cumprod, lambda x: torch.cumprod(x, 0), [0.0, 0.0, 0.0, 2.0], note="three zeros"),
     pair("numpy.add.accumulate", np.add.accumulate, lambda x: torch.cumsum(x, 0), X),
     pair("numpy.multiply.accumulate", np.multiply.accumulate, lambda x: torch.cumprod(x, 0), X),
-    pair("numpy.maximum.accumulate", lambda x: np.maximum.accumulate(x, axis=1), lambda x: torch.cummax(x, 1).values, X),
-    pair("numpy.minimum.accumulate", lambda x: np.minimum.accumulate(x, axis=1), lambda x: torch.cummin(x, 1).values, X),
+    pair(
+        "numpy.maximum.accumulate", lambda x: np.maximum.accumulate(x, axis=1), lambda x: torch.cummax(x, 1).values, X
+    ),
+    pair(
+        "numpy.minimum.accumulate", lambda x: np.minimum.accumulate(x, axis=1), lambda x: torch.cummin(x, 1).values, X
+    ),
     pair("numpy.cumulative_sum", lambda x: np.cumulative_sum(x, axis=1), lambda x: torch.cumsum(x, 1), X),
     pair("numpy.cumulative_prod", lambda x: np.cumulative_prod(x, axis=0), lambda x: torch.cumprod(x, 0), X),
-    pair("numpy.nancumsum", lambda x: np.nancumsum(holes(x), axis=1), lambda x: torch.nan_to_num(torch_holes(x)).cumsum(1), X),
+    pair(
+        "numpy.nancumsum",
+        lambda x: np.nancumsum(holes(x), axis=1),
+        lambda x: torch.nan_to_num(torch_holes(x)).cumsum(1),
+        X,
+    ),
     pair("numpy.nancumprod", lambda x: np.nancumprod(holes(x), axis=1), lambda x: ones_for_nan(x).cumprod(1), X),
     pair("numpy.diff", lambda x: np.diff(x), torch.diff, X),
-    pair("numpy.diff", lambda x: np.diff(x, n=2, prepend=x[:, :1] ** 2), lambda x: torch.diff(x, 2, prepend=x[:, :1] ** 2), X, note="second, prepend"),
+    pair(
+        "numpy.diff",
+        lambda x: np.diff(x, n=2, prepend=x[:, :1] ** 2),
+        lambda x: torch.diff(x, 2, prepend=x[:, :1] ** 2),
+        X,
+        note="second, prepend",
+    ),
     pair("numpy.ediff1d", np.ediff1d, lambda x: torch.diff(x.reshape(-1)), X),
-    pair("numpy.trapezoid", lambda y: np.trapezoid(y, dx=0.25, axis=0), lambda y: torch.trapezoid(y, dx=0.25, dim=0), X),
-    pair("numpy.trapezoid", lambda y, x: np.trapezoid(y, x), lambda y, x: torch.trapezoid(y, x), X, [1.5, 2.0, 4.5], note="places"),
+    pair(
+        "numpy.trapezoid", lambda y: np.trapezoid(y, dx=0.25, axis=0), lambda y: torch.trapezoid(y, dx=0.25, dim=0), X
+    ),
+    pair(
+        "numpy.trapezoid",
+        lambda y, x: np.trapezoid(y, x),
+        lambda y, x: torch.trapezoid(y, x),
+        X,
+        [1.5, 2.0, 4.5],
+        note="places",
+    ),
 ]
 ORDER = [
     pair("numpy.sort", lambda x: np.sort(x), lambda x: torch.sort(x).values, X),
     pair("numpy.sort", lambda x: np.sort(x, axis=0), lambda x: torch.sort(x, 0).values, X, note="axis"),
+    pair("numpy.sort", np.sort, lambda x: torch.sort(x, stable=True).values, TIED, note="ties"),
     pair("numpy.partition", lambda x: np.partition(x, 2)[:, 2], lambda x: torch.kthvalue(x, 3).values, X),
     pair("numpy.median", lambda x: np.median(x), lambda x: torch.quantile(x, 0.5), X),
     pair("numpy.median", lambda x: np.median(x, axis=1), lambda x: torch.median(x, 1).values, X, note="odd"),
@@ -166,7 +248,14 @@ ORDER = [
         X,
         note="axis",
     ),
-    pair("numpy.quantile", lambda x, q: np.quantile(x, q, axis=1), lambda x, q: torch.quantile(x, q, 1), X, [0.3, 0.8], note="traced q"),
+    pair(
+        "numpy.quantile",
+        lambda x, q: np.quantile(x, q, axis=1),
+        lambda x, q: torch.quantile(x, q, 1),
+        X,
+        [0.3, 0.8],
+        note="traced q",
+    ),
     pair("numpy.percentile", lambda x: np.percentile(x, 30, axis=1), lambda x: torch.quantile(x, 0.3, 1), X),
     pair("numpy.unique", np.unique, lambda x: torch.sort(x.reshape(-1)).values, X),
 ]
