@@ -6,6 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 DEMO := build/demo
 WORKERS ?= 2
 COVERAGE := 95
+SEED ?= 1
 
 # The first of these that is 3.11 or later and can make a virtual environment is taken; `make PYTHON=...` goes first.
 CANDIDATES := $(PYTHON) python3.11 python3.12 python3.13 python3 python
@@ -31,8 +32,8 @@ test: export OMP_NUM_THREADS = 1
 
 demo: setup ## train on examples/penguins.csv and examples/mpg.csv, print held-out scores, predict
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
-	$(BIN)/chainrule fit examples/penguins.csv --target species --seed 0 --out $(DEMO)/penguins.safetensors
-	$(BIN)/chainrule fit examples/mpg.csv --target mpg --drop name --seed 0 --out $(DEMO)/mpg.safetensors
+	$(BIN)/chainrule fit examples/penguins.csv --target species --seed $(SEED) --out $(DEMO)/penguins.safetensors
+	$(BIN)/chainrule fit examples/mpg.csv --target mpg --drop name --seed $(SEED) --out $(DEMO)/mpg.safetensors
 	$(BIN)/chainrule predict $(DEMO)/penguins.safetensors examples/penguins.csv --out $(DEMO)/penguins.csv
 	$(BIN)/chainrule predict $(DEMO)/mpg.safetensors examples/mpg.csv --out $(DEMO)/mpg.csv
 

@@ -47,12 +47,11 @@ def numpy_table() -> str:
         if case.differentiable:
             smooth.add(case.name)
     names = sorted({public_name(function) for function in FUNCTIONS} & set(cases))
-    rows = [
-        f"| `{name}` | {'yes' if name in smooth else '–'} | {', '.join(cases[name])} |" for name in names
-    ]
+    rows = [f"| `{name}` | {'yes' if name in smooth else '–'} | {', '.join(cases[name])} |" for name in names]
     others = sorted({public_name(function) for function in FUNCTIONS} - set(cases) - {""})
     methods = ", ".join(f"`x.{name}()`" for name in sorted(METHODS))
-    tail = f"\n\nMethods: {methods}.\n\nReached too, without a case of their own here: {', '.join(f'`{n}`' for n in others)}.\n"
+    rest = ", ".join(f"`{name}`" for name in others)
+    tail = f"\n\nMethods: {methods}.\n\nReached too, without a case of their own here: {rest}.\n"
     return NUMPY_HEAD.format(count=len(names)) + "\n".join(rows) + tail
 
 

@@ -279,7 +279,7 @@ def test_seeds_that_are_none(seed):
 def test_numbers_that_are_not_integers():
     assert refusal(DtypeError, lambda: random.key(1.5)).got == "float64"
     assert refusal(DtypeError, lambda: random.fold_in(KEY, np.ones(()))).operation == "fold_in"
-    assert refusal(DtypeError, lambda: random.integers(KEY, 0.0, 3)).expected == "bounds of integers"
+    assert refusal(DtypeError, lambda: random.integers(KEY, 0.0, 3)).expected == "integers as bounds"
     assert refusal(DtypeError, lambda: cr.jit(lambda low: random.integers(KEY, low, 3))(0.0)).got == "float64"
     assert refusal(DtypeError, lambda: random.integers(KEY, 0, 3, dtype=float)).got == "float64"
     assert refusal(DtypeError, lambda: random.uniform(KEY, dtype=int)).got == "int64"

@@ -25,7 +25,8 @@ class ChainruleError(Exception):
     def __init__(
         self, operation: str, *, expected: str, got: str, remedy: str, location: Location | EllipsisType | None = ...
     ) -> None:
-        self.operation, self.expected, self.got, self.remedy = operation, expected, got, remedy
+        self.operation, self.remedy = operation, remedy
+        self.expected, self.got = (part.replace("\n", " ") for part in (expected, got))  # one line, whatever is quoted
         self.location = user_location() if location is ... else location
         self._placed = False
         super().__init__(operation, expected, got, remedy)

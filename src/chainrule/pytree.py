@@ -1,4 +1,4 @@
-"""Containers of arrays: any nesting of tuples, lists, dicts, named tuples, dataclasses that were registered, and None.
+"""Containers of arrays: any nesting of tuples, lists, dicts, ordered dicts, named tuples, registered classes, and None.
 
 A tree is taken apart into leaves and a hashable `Structure`, and put together again from new leaves. Dicts are
 ordered by their sorted keys, so two dicts that are equal have one structure.
@@ -6,7 +6,8 @@ ordered by their sorted keys, so two dicts that are equal have one structure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +41,7 @@ class Structure:
         if self.kind is type(None):
             return "None"
         inside = [str(child) for child in self.children]
-        if self.kind is dict:
+        if self.kind in (dict, OrderedDict):
             inside = [f"{key!r}: {child}" for key, child in zip(self.memory, inside, strict=True)]
         return f"{self.kind.__name__}({', '.join(inside)})"
 
@@ -75,6 +76,11 @@ def _split_dict(tree: dict[Any, Any]) -> tuple[Sequence[Any], Any]:
 register_pytree(tuple, lambda tree: (tree, None), lambda _, children: tuple(children))
 register_pytree(list, lambda tree: (tree, None), lambda _, children: list(children))
 register_pytree(dict, _split_dict, lambda keys, children: dict(zip(keys, children, strict=True)))
+register_pytree(
+    OrderedDict,
+    lambda tree: (tuple(tree.values()), tuple(tree)),
+    lambda keys, children: OrderedDict(zip(keys, children, strict=True)),
+)
 register_pytree(type(None), lambda tree: ((), None), lambda memory, children: None)
 
 
@@ -93,30 +99,30 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     ([3, 1, 2], "dict('b': tuple(*, None), 'w': list(*, *))")
     """
     leaves: list[Any] = []
+    return leaves, _take_apart(tree, leaves)
 
-    def walk(subtree: Any) -> Structure:
-        rule = _rule(type(subtree))
-        if rule is None:
-            leaves.append(subtree)
-            return LEAF
-        children, memory = rule[0](subtree)
-        return Structure(type(subtree), memory, tuple(walk(child) for child in children))
 
-    structure = walk(tree)
-    return leaves, structure
+# Functions of the module, not inside others: one that calls itself from a closure is a cycle, which would keep the
+# arrays of every call alive until the garbage collector runs.
+def _take_apart(tree: Any, leaves: list[Any]) -> Structure:
+    rule = _rule(type(tree))
+    if rule is None:
+        leaves.append(tree)
+        return LEAF
+    children, memory = rule[0](tree)
+    return Structure(type(tree), memory, tuple(_take_apart(child, leaves) for child in children))
+
+
+def _put_together(structure: Structure, supply: Iterator[Any]) -> Any:
+    if structure.kind is None:
+        return next(supply)
+    children = [_put_together(child, supply) for child in structure.children]
+    return _registered[structure.kind][1](structure.memory, children)
 
 
 def unflatten(structure: Structure, leaves: Iterable[Any]) -> Any:
     """The tree of this structure with these leaves: the inverse of `flatten`."""
-    supply = iter(leaves)
-
-    def build(part: Structure) -> Any:
-        if part.kind is None:
-            return next(supply)
-        children = [build(child) for child in part.children]
-        return _registered[part.kind][1](part.memory, children)
-
-    return build(structure)
+    return _put_together(structure, iter(leaves))
 
 
 def tree_map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
@@ -151,7 +157,7 @@ def paths(structure: Structure, name: str) -> list[str]:
     """
     if structure.kind is None:
         return [name]
-    if structure.kind is dict:
+    if structure.kind in (dict, OrderedDict):
         steps = [f"[{key!r}]" for key in structure.memory]
     elif hasattr(structure.kind, "_fields"):
         steps = [f".{field}" for field in structure.kind._fields]

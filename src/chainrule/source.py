@@ -16,7 +16,7 @@ import numpy
 _STANDARD = os.path.dirname(os.path.abspath(contextmanager.__code__.co_filename)) + os.sep
 _INSIDE = tuple(os.path.dirname(os.path.abspath(str(file))) + os.sep for file in (__file__, numpy.__file__))
 _INSTALLED = tuple(os.sep + folder + os.sep for folder in ("site-packages", "dist-packages"))
-_TYPED = ("<stdin", "<ipython", "<doctest", "<pyshell", "<string")
+_TYPED = ("<stdin", "<python-input", "<ipython", "<doctest", "<pyshell", "<string")
 _located: ContextVar[Location | None] = ContextVar("located", default=None)
 
 

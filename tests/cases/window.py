@@ -50,7 +50,7 @@ CASES = [
     ),
     Case("chainrule.nn.convolve", lambda x, w: convolve(x, w, groups=2), (row, waves(6, 2, 3)), "groups"),
     Case(
-        "chainrule.nn.convolve", lambda x, w: convolve(x, w, groups=4, padding="same"), (row, waves(4, 1, 2)), "depthwise"
+        "chainrule.nn.convolve", lambda x, w: convolve(x, w, groups=4, padding="same"), (row, waves(4, 1, 2)), "depths"
     ),
     Case(
         "chainrule.nn.convolve",
@@ -84,9 +84,7 @@ CASES = [
         "3 dimensions",
     ),
     Case("chainrule.nn.max_pool", lambda x: max_pool(x, 2), (row,)),
-    Case(
-        "chainrule.nn.max_pool", lambda x: max_pool(x, (3, 2), stride=(1, 2), padding=(1, 0)), (picture,), "2 dimensions"
-    ),
+    Case("chainrule.nn.max_pool", lambda x: max_pool(x, (3, 2), stride=(1, 2), padding=(1, 0)), (picture,), "2 axes"),
     Case("chainrule.nn.max_pool", lambda x: max_pool(x, 2, stride=1), (volume,), "3 dimensions"),
     Case("chainrule.nn.average_pool", lambda x: average_pool(x, 3, stride=2), (row,)),
     Case("chainrule.nn.average_pool", lambda x: average_pool(x, (2, 2), padding=1), (picture,), "2 dimensions"),

@@ -8,7 +8,7 @@ each call of the builder are sites, since each call gives the message other word
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,14 +44,35 @@ def trees(source: Path) -> dict[str, ast.Module]:
 
 def find_sites(source: Path = SOURCE) -> dict[Site, str]:
     """Every site under `source`, with its source text."""
-    known = trees(source)
     found = {}
-    for file, tree in known.items():
-        makers = CLASSES | builders_in_sight(file, known)
+    for file, tree, makers in files_and_makers(source):
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and (called(node) in makers or is_class_parameter(node, tree)):
+            if isinstance(node, ast.Call) and makes(node, makers):
                 found[site_of(file, node)] = " ".join(ast.unparse(node).split())
     return found
+
+
+def files_and_makers(source: Path) -> Iterator[tuple[str, ast.Module, set[str]]]:
+    """Each file, with the names of what makes errors in it: classes, and builders that it has or imports."""
+    known = trees(source)
+    own = {file: builders(tree) for file, tree in known.items()}
+    everywhere = set().union(*own.values())
+    for file, tree in known.items():
+        imported = {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if alias.name in everywhere
+        }
+        yield file, tree, {*CLASSES, *chosen_classes(tree), *own[file], *imported}
+
+
+def makes(call: ast.Call, makers: Collection[str]) -> bool:
+    """Whether a call makes an error: by the name of a maker, or as a method of self."""
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr in makers and ast.unparse(call.func.value) in ("self", "errors")
+    return isinstance(call.func, ast.Name) and call.func.id in makers
 
 
 def site_of(file: str, call: ast.Call) -> Site:
@@ -60,25 +81,15 @@ def site_of(file: str, call: ast.Call) -> Site:
     return Site(file, call.lineno, call.col_offset, call.end_lineno, call.end_col_offset)
 
 
-def called(call: ast.Call) -> str:
-    """The name of what is called, without the module or the object in front of it."""
-    if isinstance(call.func, ast.Attribute):
-        return call.func.attr
-    return call.func.id if isinstance(call.func, ast.Name) else ""
-
-
-def is_class_parameter(call: ast.Call, tree: ast.Module) -> bool:
-    """Whether the call is raised and what it calls was chosen among classes first: `kind = A if wrong else B`."""
-    if not isinstance(call.func, ast.Name):
-        return False
-    name = call.func.id
-    return any(
-        isinstance(node, ast.Assign)
-        and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
-        and isinstance(node.value, ast.IfExp)
-        and {ast.unparse(node.value.body), ast.unparse(node.value.orelse)} <= CLASSES
+def chosen_classes(tree: ast.Module) -> set[str]:
+    """The names that stand for one of two classes: `kind = ShapeError if wrong else AxisError`."""
+    return {
+        ast.unparse(target)
         for node in ast.walk(tree)
-    )
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.IfExp)
+        if {ast.unparse(node.value.body), ast.unparse(node.value.orelse)} <= CLASSES
+        for target in node.targets
+    }
 
 
 def builders(tree: ast.Module) -> set[str]:
@@ -92,34 +103,20 @@ def builders(tree: ast.Module) -> set[str]:
     }
 
 
-def builders_in_sight(file: str, known: Mapping[str, ast.Module]) -> set[str]:
-    """The builders that a file defines or imports by name."""
-    everywhere = {name for tree in known.values() for name in builders(tree)}
-    imported = {
-        alias.asname or alias.name
-        for node in ast.walk(known[file])
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-        if alias.name in everywhere
-    }
-    return builders(known[file]) | imported
-
-
 # --- What no file may do ----------------------------------------------------------------------------------------------
 
 
 def bare_raises(source: Path = SOURCE) -> dict[str, str]:
-    """Each raise of something that is neither an error of ours nor one that was caught: its text, by `file: raise X`."""
-    known = trees(source)
+    """Each raise of what is no error of ours: where it stands and its text, by `file: raise what`."""
     found = {}
-    for file, tree in known.items():
-        makers = CLASSES | builders_in_sight(file, known)
+    for file, tree, makers in files_and_makers(source):
         for node in ast.walk(tree):
-            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-                if called(node.exc) not in makers and not is_class_parameter(node.exc, tree):
-                    found[f"{file}: raise {ast.unparse(node.exc.func)}"] = f"{file}:{node.lineno} {ast.unparse(node)}"
-            elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Name | ast.Attribute):
+            if not isinstance(node, ast.Raise) or node.exc is None:
+                continue
+            if not isinstance(node.exc, ast.Call):
                 found[f"{file}: raise {ast.unparse(node.exc)}"] = f"{file}:{node.lineno} {ast.unparse(node)}"
+            elif not makes(node.exc, makers):
+                found[f"{file}: raise {ast.unparse(node.exc.func)}"] = f"{file}:{node.lineno} {ast.unparse(node)}"
     return found
 
 
@@ -134,22 +131,16 @@ def asserts(source: Path = SOURCE) -> list[str]:
 
 
 def lost_errors(source: Path = SOURCE) -> list[str]:
-    """Errors that are made and neither raised nor returned by a builder, so that the sites above would miss a caller."""
+    """Errors that are made and neither raised nor returned by a builder: whoever raises them is no site above."""
     complaints = []
     for file, tree in trees(source).items():
-        used = {id(node.exc) for node in ast.walk(tree) if isinstance(node, ast.Raise)}
+        names, used = builders(tree), {id(node.exc) for node in ast.walk(tree) if isinstance(node, ast.Raise)}
         for function in ast.walk(tree):
-            if isinstance(function, Functions) and function.name in builders(tree):
+            if isinstance(function, Functions) and function.name in names:
                 used |= {id(node.value) for node in ast.walk(function) if isinstance(node, ast.Return)}
         complaints += [
-            f"{file}:{node.lineno} makes a {called(node)} that is not raised"
-            for node in calls_of_classes(tree)
-            if id(node) not in used
+            f"{file}:{node.lineno} makes a {ast.unparse(node.func)} that is not raised"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and makes(node, CLASSES) and id(node) not in used
         ]
     return complaints
-
-
-def calls_of_classes(tree: ast.Module) -> Iterator[ast.Call]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and called(node) in CLASSES:
-            yield node

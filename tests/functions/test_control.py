@@ -207,7 +207,7 @@ def test_a_remembered_loop_sees_what_changed_around_it():
         (
             lambda: cr.scan(lambda c, x: (c, x), 0.0),
             ArgumentError,
-            "xs or length, to know the number of steps; got neither",
+            "xs or length, to know the number of steps; got xs without arrays and length=None",
         ),
         (lambda: cr.scan(lambda c, x: (c, x), 0.0, XS, length=4), ArgumentError, "length=5, as in xs; got length=4"),
         (lambda: cr.scan(lambda c, x: (c, x), 0.0, (XS, W)), ShapeError, "got 5 in xs[0], 2 in xs[1]"),
@@ -220,7 +220,7 @@ def test_a_remembered_loop_sees_what_changed_around_it():
         (
             lambda: cr.scan(lambda c, x: (c, "a"), 0.0, XS),
             StructureError,
-            "arrays and numbers in result; got 'a' at result[1]",
+            "arrays and numbers in result; got 'a' as result[1]",
         ),
         (lambda: cr.scan(lambda c, x: (c, x), 0.0, length=-1), ArgumentError, "at least 0 as length; got -1"),
         (lambda: cr.scan(lambda c, x: (c, x), 0.0, length=2.5), ArgumentError, "at least 0 as length; got 2.5"),
@@ -306,7 +306,11 @@ def test_while_loop_by_a_number_and_by_what_it_closes_over():
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: cr.while_loop(lambda c: (c > 0,), lambda c: c, 3), StructureError, "one truth value, *; got tuple(*)"),
+        (
+            lambda: cr.while_loop(lambda c: (c > 0,), lambda c: c, 3),
+            StructureError,
+            "a condition: one value; got tuple(*)",
+        ),
         (
             lambda: cr.while_loop(lambda c: c > XS, lambda c: c, 3),
             ShapeError,

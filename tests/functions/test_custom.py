@@ -209,12 +209,12 @@ def test_a_rule_that_is_not_linear_has_no_forward_mode():
 @pytest.mark.parametrize(
     ("f", "error", "words"),
     [
-        (cr.custom_vjp(np.add), ArgumentError, "a rule for reverse mode; got none for add"),
-        (product(forward=lambda x, y: x * y), StructureError, "to return a pair (result, residuals); got *"),
+        (cr.custom_vjp(np.add), ArgumentError, "a rule for reverse mode; got 'add' without one"),
+        (product(forward=lambda x, y: x * y), StructureError, "to return a pair (result, residuals); got one value"),
         (
             product(forward=lambda x, y: ((x, y), None)),
             StructureError,
-            "to return the function's result first, *; got tuple(*, *)",
+            "to return the function's result first: one value; got tuple(*, *)",
         ),
         (
             product(forward=lambda x, y: (np.stack([x, y]), None), backward=lambda _, g: (None, None)),
@@ -229,9 +229,13 @@ def test_a_rule_that_is_not_linear_has_no_forward_mode():
         (
             product(backward=lambda kept, g: (g,)),
             StructureError,
-            "a cotangent for each argument, tuple(*, *); got tuple(*)",
+            "a cotangent for each argument: tuple(*, *); got tuple(*)",
         ),
-        (product(backward=lambda kept, g: g), StructureError, "a cotangent for each argument, tuple(*, *); got *"),
+        (
+            product(backward=lambda kept, g: g),
+            StructureError,
+            "a cotangent for each argument: tuple(*, *); got one value",
+        ),
         (product(backward=lambda kept, g: ((g, g), g)), StructureError, "tuple(*, *); got tuple(tuple(*, *), *)"),
         (
             product(backward=lambda kept, g: (np.zeros(2), g)),

@@ -147,7 +147,7 @@ SAY = [
     (
         lambda: np.einsum(node(2, 2), [0, 1]),
         UnsupportedError,
-        "einsum: expected subscripts as a text such as 'ij,jk->ik'; got Input",
+        "einsum: expected subscripts as a text such as 'ij,jk->ik'; got float64[2, 2]",
     ),
     (lambda: np.einsum("i", node(2), node(2)), ArgumentError, "a term for each of 2 operands; got 1 terms in 'i'"),
     (lambda: np.einsum("i$", node(2)), ArgumentError, "letters, and '...' at most once in a term; got 'i$'"),

@@ -27,7 +27,7 @@ x23 = np.arange(6.0).reshape(2, 3)
         (lambda x: x[np.array([[0], [-4]])], x, AxisError, "got -4"),
         (lambda x: x[x.astype(int) + 1], x, AxisError, "an index from -3 to 2 into axis 0 of shape (3,); got 3"),
         (lambda x: x[0, 0], x, AxisError, "at most 1 indices for an array of shape (3,); got 2"),
-        (lambda x: x[..., 0, ...], x23, ArgumentError, "at most one ...; got 2 of them"),
+        (lambda x: x[..., 0, ...], x23, ArgumentError, "at most one '...'; got 2 of them"),
         (lambda x: x[1.0], x, DtypeError, "integers, slices, None, ..., or arrays of integers or booleans; got 1.0"),
         (lambda x: x["a"], x, DtypeError, "got 'a'"),
         (lambda x: x[np.array([0.5])], x, DtypeError, "got float64[1]"),

@@ -38,7 +38,7 @@ EDGES = np.array([-np.inf, -1.0, -0.0, 0.0, 0.5, 2.0, 3.0, np.inf, np.nan])
             lambda x: np.select([x > 0], [x, x]),
             x,
             ArgumentError,
-            "as many choices as conditions, at least one; got 2 choices and 1 conditions",
+            "as many choices as conditions, at least one; got 2 for 1 conditions",
         ),
         (
             lambda x: np.select([x > 0, x], [x, x]),

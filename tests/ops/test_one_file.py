@@ -54,7 +54,7 @@ def declarations(files: dict[Path, ast.Module], names: set[str]) -> dict[str, se
 
 
 def constructors(tree: ast.Module) -> set[str]:
-    """What makes operations in a file: the record, the shared constructors, and the file's own functions around them."""
+    """What makes operations in a file: the record, shared constructors, and the file's own functions around them."""
     makers = {"Operation", "Enclosing", "elementwise", "transcendental"}
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):

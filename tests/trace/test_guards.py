@@ -4,6 +4,7 @@ anew."""
 from __future__ import annotations
 
 import math
+from collections import deque
 
 import numpy as np
 import pytest
@@ -13,24 +14,32 @@ from chainrule.errors import ConcreteError, LeakError, ShapeError, UnsupportedEr
 
 
 class Note:
-    """Remembers what it is called with, out of sight of the watch on what a function closes over."""
+    """Remembers what it is called with, in a deque: out of sight of the watch on what a function closes over."""
 
     def __init__(self):
-        self.values = []
+        self.kept = deque()
 
     def __call__(self, value):
-        self.values.append(value)
+        self.kept.append(value)
+
+    @property
+    def values(self):
+        return list(self.kept)
 
 
 class Counter:
     """Counts how often a function is run, which is how often it is traced."""
 
     def __init__(self, function):
-        self.function, self.runs = function, 0
+        self.function, self.note = function, Note()
 
     def __call__(self, *args):
-        self.runs += 1
+        self.note(args)
         return self.function(*args)
+
+    @property
+    def runs(self):
+        return len(self.note.kept)
 
 
 def test_if_is_traced_once_for_each_answer():
@@ -166,6 +175,56 @@ def test_assignment_and_views_behave_as_numpy():
 
     for found, expected in zip(cr.jit(f)(2.0), f(np.float64(2.0)), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def fill(x):
+    squares = np.zeros(2)
+    for k in range(2):
+        squares[k] = x[k] ** 2
+    return np.sum(squares)
+
+
+def add_up(x):
+    total = np.zeros(2)
+    total[0] += x[0]
+    return np.sum(total)
+
+
+@pytest.mark.parametrize("function", [fill, add_up])
+@pytest.mark.parametrize("transform", [cr.grad, cr.jit, lambda f: lambda x: cr.vmap(f)(x[None])])
+def test_a_plain_array_takes_no_traced_number(function, transform):
+    with pytest.raises(UnsupportedError, match="zeros_like"):
+        transform(function)(np.array([1.0, 2.0]))
+
+
+def test_the_remedies_for_writing_to_a_plain_array():
+    def fill(x):
+        squares = np.zeros_like(x, shape=(3,))
+        for k in range(2):
+            squares[k] = x[k] ** 2
+        return np.sum(squares)
+
+    def note(x):
+        seen = np.zeros(1)
+        seen[0] = float(x)
+        return x * seen[0]
+
+    np.testing.assert_array_equal(cr.grad(fill)(np.array([1.0, 2.0])), [2, 4])
+    assert cr.grad(note)(3.0) == 3
+
+
+def test_other_value_errors_are_the_functions_own():
+    def refuse(x):
+        raise ValueError("not that") from KeyError("this")
+
+    with pytest.raises(ValueError, match="not that"):
+        cr.grad(refuse)(1.0)
+
+
+def test_columns_of_other_libraries_meet_python_numbers():
+    polars = pytest.importorskip("polars")
+    column = polars.Series("a", [1.0, 2.0, 3.0])
+    assert cr.grad(lambda w: np.sum((w * column) ** 2))(2.0) == 56
 
 
 def test_arguments_are_not_written_to():

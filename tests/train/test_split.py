@@ -91,7 +91,7 @@ def test_strata_may_be_a_column_or_an_array():
 def test_a_fraction_outside_0_to_1(fraction):
     with pytest.raises(ArgumentError) as caught:
         split_rows(10, fraction, 0)
-    assert caught.value.expected == "a fraction between 0 and 1"
+    assert caught.value.expected == "a fraction of the rows to hold out, between 0 and 1"
     assert caught.value.got == repr(fraction)
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from chainrule.cli import show
-from chainrule.errors import ArgumentError, ChainruleError, DependencyError
+from chainrule.errors import ArgumentError, ChainruleError, DependencyError, ModelFileError
 
 BAD_INPUT, MISSING_PACKAGE, OUR_FAULT = 2, 3, 1
 
@@ -74,6 +74,15 @@ def fit(
         list[str] | None,
         typer.Option("--drop", metavar="COLUMN", help="A column to leave out; may be given again.", show_default=False),
     ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep",
+            metavar="COLUMN",
+            help="A text column to encode however many values it has; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
     task: Annotated[
         TaskName | None,
         typer.Option(
@@ -119,11 +128,11 @@ def fit(
     from chainrule.train.tabular import fit_table
 
     if out is not None:
-        _check_folder(out)
+        _check_out(out, table)
     frame = read_table(table)
     result = fit_table(
-        frame, target, task=task.value if task else None, drop=drop or (), hidden=_widths(hidden), epochs=epochs,
-        batch_size=batch_size, learning_rate=learning_rate, held_out=held_out, seed=seed,
+        frame, target, task=task.value if task else None, drop=drop or (), keep=keep or (), hidden=_widths(hidden),
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, held_out=held_out, seed=seed,
     )  # fmt: skip
     if out is not None:
         result.model.save(out)
@@ -163,7 +172,7 @@ def predict(
     from chainrule.train.table import read_table
     from chainrule.train.tabular import TableModel
 
-    _check_folder(out)
+    _check_out(out, table, model)
     loaded = TableModel.load(model)
     frame = read_table(table, text=loaded.preprocessor.text_columns)
     result = predicted_frame(loaded, frame)
@@ -186,8 +195,8 @@ def _widths(text: str) -> tuple[int, ...]:
     return widths
 
 
-def _check_folder(out: Path) -> None:
-    """Refuse an output that cannot be written before anything is computed."""
+def _check_out(out: Path, *inputs: Path) -> None:
+    """Refuse an output that cannot be written, or that would replace an input, before anything is computed."""
     if out.is_dir() or not out.parent.is_dir():
         got = f"{str(out)!r}, which is a folder" if out.is_dir() else f"{str(out)!r}, in a folder that does not exist"
         raise ArgumentError(
@@ -196,15 +205,25 @@ def _check_folder(out: Path) -> None:
             got=got,
             remedy="Name another file, or make the folder first.",
         )
+    if out.exists() and any(file.exists() and out.samefile(file) for file in inputs):
+        raise ArgumentError(
+            "--out",
+            expected="--out to be another file than those that are read",
+            got=repr(str(out)),
+            remedy="Name another file: this one would be lost.",
+        )
 
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code. Errors are one sentence; `--debug` adds the traceback."""
     given = sys.argv[1:] if arguments is None else arguments
+    if "--debug" in given:  # wherever it stands
+        given = ["--debug", *(part for part in given if part != "--debug")]
     try:
         app(args=given)
     except ChainruleError as error:
-        sentence = f"expected {error.expected}; got {error.got}. {error.remedy}"
+        where = f"{error.operation}: " if isinstance(error, ModelFileError) else ""  # which names the file
+        sentence = f"{where}expected {error.expected}; got {error.got}. {error.remedy}"
         raise _ended(sentence, MISSING_PACKAGE if isinstance(error, DependencyError) else BAD_INPUT, given) from None
     except Exception as error:  # the last line of defence: a user sees a sentence, whatever happened
         sentence = f"a fault of chainrule's own: {type(error).__name__}: {error}. Run again with --debug and report it."

@@ -60,6 +60,9 @@ def write_table(frame: polars.DataFrame, out: Path) -> None:
             remedy="Choose another folder.",
         ) from None
     try:
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)  # as of any new file; mkstemp makes one for its owner's eyes only
         with os.fdopen(handle, "wb") as file:
             frame.write_csv(file) if out.suffix.lower() == ".csv" else frame.write_parquet(file)
             file.flush()

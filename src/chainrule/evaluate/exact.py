@@ -181,8 +181,12 @@ def _on_bits(function: Any, *numbers: Any) -> Any:
 
 
 def _integer_root(n: int, degree: int) -> int | None:
-    guess = math.isqrt(n) if degree == 2 else round(n ** (1 / degree)) if n < 2**1000 else 0
-    return next((root for root in (guess - 1, guess, guess + 1) if root >= 0 and root**degree == n), None)
+    """The integer whose power of that degree is n, by bisection; None where there is none."""
+    low, high = 0, 1 << (n.bit_length() // degree + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if middle**degree <= n else (low, middle)
+    return low if low**degree == n else None
 
 
 def inexact(operation: str, value: str) -> InexactError:

@@ -77,10 +77,17 @@ def _place(error: Exception, node: Node) -> None:
 
 def values_for(operation: str, graph: Graph, values: Sequence[Any]) -> list[np.ndarray]:
     """The values as arrays, held to the number, shapes and dtypes of the inputs of a graph."""
+    if not isinstance(graph, Graph):
+        raise ArgumentError(
+            operation,
+            expected="a graph",
+            got=reprlib.repr(getattr(graph, "__name__", graph)),
+            remedy="Make one with chainrule.trace(function, *arguments).",
+        )
     if len(values) != len(graph.inputs):
         raise ArgumentError(
             operation,
-            expected=f"a value for each input: {', '.join(f'{node.name} {node.type}' for node in graph.inputs) or 'none'}",
+            expected=f"a value for each input: {', '.join(f'{n.name} {n.type}' for n in graph.inputs) or 'none'}",
             got=f"{len(values)} for {len(graph.inputs)} inputs",
             remedy="Give as many values as the graph has inputs, in their order.",
         )

@@ -108,7 +108,9 @@ def _floating(operation: str, traced: TracedFunction, place: int | None, name: s
         operation,
         expected=f"floating-point numbers as {name}, to differentiate by",
         got=got,
-        remedy="Pass floats (x.astype(float), 3.0 in place of 3), or differentiate by other arguments.",
+        remedy="Pass arrays, or a container of them (chainrule.register_pytree makes a class one)."
+        if place is None
+        else "Pass floats (x.astype(float), 3.0 in place of 3), or differentiate by other arguments.",
     )
 
 

@@ -12,7 +12,7 @@ from chainrule.derive import batch
 from chainrule.errors import ArgumentError, AxisError, ShapeError
 from chainrule.functions.arguments import leaf_names, name_of_function, rebuild, trace_arguments
 from chainrule.functions.remember import Prepared, Remembered, types_of
-from chainrule.graph import Input, Node
+from chainrule.graph import Input, Node, depends_on
 from chainrule.pytree import Structure
 from chainrule.trace import is_number
 from chainrule.types import ArrayType
@@ -75,23 +75,27 @@ def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> C
         size = _size(function, in_axes, types, places, [name for _, _, name in numbers])
         single = [_without(kind, place) for kind, place in zip(types, places, strict=True)]
         traced = trace_arguments(function, leaves, structure, concrete=False, types=single)
-        inputs: list[Any] = [Input(kind, node.name) for kind, node in zip(types, traced.graph.inputs, strict=True)]
-        fronted = [
-            node if place is None else np.moveaxis(node, place, 0) for node, place in zip(inputs, places, strict=True)
-        ]
+        given: Any = traced.graph.inputs
         flags = [place is not None for place in places]
+        inputs = [
+            Input(kind, node.name) if flag else node for kind, node, flag in zip(types, given, flags, strict=True)
+        ]
+        fronted: list[Any] = [
+            node if place is None else np.moveaxis(node, place, 0)  # type: ignore[arg-type]
+            for node, place in zip(inputs, places, strict=True)
+        ]
+        moving = depends_on(traced.graph.outputs, [node for node, flag in zip(given, flags, strict=True) if flag])
         results = batch(traced.graph.outputs, traced.graph.inputs, fronted, flags, size)
         ends = _broadcast_axes("out_axes", out_axes, traced.structure)
-        outputs = [_place(node, end) for node, end in zip(results, ends, strict=True)]
+        outputs = [
+            _place(one, many, end, one in moving)
+            for one, many, end in zip(traced.graph.outputs, results, ends, strict=True)
+        ]
         return Prepared(
             tuple(inputs), tuple(outputs), lambda values: rebuild(traced.structure, values), (), traced.outer
         )
 
-    try:
-        key = ("vmap", repr(in_axes), repr(out_axes))
-        remembered = Remembered(function, prepare, key)
-    except TypeError:
-        remembered = Remembered(function, prepare, id(prepare))
+    remembered = Remembered(function, prepare, ("vmap", repr(in_axes), repr(out_axes)))
     return functools.wraps(function)(lambda *args, **kwargs: remembered.call(*args, **kwargs))
 
 
@@ -99,9 +103,18 @@ def _without(kind: ArrayType, place: int | None) -> ArrayType:
     return kind if place is None else ArrayType(kind.shape[:place] + kind.shape[place + 1 :], kind.dtype)
 
 
-def _place(node: Any, end: int | None) -> Node:
-    """A batched result with its axis moved to `end`; None asks for the first example of what is the same for all."""
-    return node[0] if end is None else np.moveaxis(node, 0, _in_range("an axis for the result", end, node.type))
+def _place(one: Node, many: Any, end: int | None, differs: bool) -> Node:
+    """A batched result with its axis moved to `end`; None asks for what is the same for every example."""
+    if end is not None:
+        return np.moveaxis(many, 0, _in_range("an axis for the result", end, many.type))
+    if differs:
+        raise ArgumentError(
+            "vmap",
+            expected="an axis in out_axes for a result that differs from example to example",
+            got=f"None for one of type {one.type}",
+            remedy="Give an integer, or reduce the result over the examples after vmap.",
+        )
+    return one
 
 
 def _in_range(what: str, axis: int, kind: ArrayType) -> int:
@@ -166,8 +179,8 @@ def _axes_of(function: Callable[..., Any], in_axes: Any, structure: Structure) -
 
 def _broadcast_axes(name: str, entry: Any, structure: Structure) -> list[int | None]:
     """One axis for each leaf of a tree, from a single one or a tree of them."""
-    if entry is None or isinstance(entry, int):
-        return [entry] * structure.leaves
+    if entry is None or isinstance(entry, (int, np.integer)):
+        return [None if entry is None else int(entry)] * structure.leaves
     fits = isinstance(entry, (tuple, list, dict)) and len(structure.children) == len(entry)
     if not fits or (isinstance(entry, dict) and entry.keys() != set(structure.memory or ())):
         raise ArgumentError(

@@ -29,29 +29,37 @@ def check_grads(
     Args:
         function: a smooth function of pytrees of arrays, in float64 (in float32 differences say little).
         args: the point: its positional arguments, all floating-point.
-        order: 1 checks first derivatives, 2 also the derivatives of derivatives, in every order of the modes.
+        order: 1 checks first derivatives, 2 also the derivatives of derivatives, in every order of the modes; 3 those
+            of these.
         modes: "forward", "reverse" or both.
         rtol, atol: the tolerance of the comparison.
         seed: of the random directions.
 
     Raises:
         CheckError: a derivative disagrees; the message gives the mode and both numbers.
-        ArgumentError: a mode is unknown.
+        ArgumentError: a mode or the order is unknown.
+        DerivativeError: nothing at the point, or in the result, is floating-point.
 
     Directional differences with Richardson extrapolation (Press et al., Numerical Recipes, 3rd ed., section 5.7).
 
     >>> import numpy as np
     >>> check_grads(lambda x: np.sum(np.sin(x) * x), (np.array([0.3, 1.0]),))
     """
-    for mode in modes:
+    for mode in modes or (modes,):
         if mode not in ("forward", "reverse"):
             raise ArgumentError(
                 "check_grads", expected='modes "forward" and "reverse"', got=repr(mode), remedy="Choose from these two."
             )
+    if order not in (1, 2, 3):
+        raise ArgumentError("check_grads", expected="an order from 1 to 3", got=repr(order), remedy="Give 1, 2 or 3.")
     leaves, structure = flatten(as_arguments("check_grads", "args", args))
     leaves = [
         np.asarray(leaf, float) if not isinstance(leaf, np.ndarray) and is_number(leaf) else leaf for leaf in leaves
     ]
+    if not leaves:
+        raise DerivativeError(
+            "check_grads", expected="a point to check at", got=f"args={args!r}", remedy="Give arguments with numbers."
+        )
     for leaf, name in zip(leaves, paths(structure, "args"), strict=True):
         if not is_number(leaf) or not is_floating(np.result_type(leaf)):
             raise DerivativeError(
@@ -64,7 +72,15 @@ def check_grads(
     def flat(*given: Any) -> list[Any]:
         """The floating results as a list."""
         results = flatten(function(*unflatten(structure, given)))[0]
-        return [result for result in results if is_floating(np.result_type(result))]
+        floating = [result for result in results if is_floating(np.result_type(result))]
+        if floating:
+            return floating
+        raise DerivativeError(
+            "check_grads",
+            expected=f"a floating-point result of {name_of_function(function)}",
+            got=", ".join(str(np.result_type(result)) for result in results) or "no result",
+            remedy="Check a function with a derivative.",
+        )
 
     _check(flat, leaves, order, tuple(modes), rtol, atol, np.random.default_rng(seed), name_of_function(function), ())
 

@@ -229,7 +229,7 @@ def while_loop(
             for leaf, node, kind in zip(leaves, firsts, kinds, strict=True)
         ]
         question = trace_body("while_loop", condition, settled, arguments(carry))
-        check_structure("while_loop", condition, LEAF, question.structure, "one truth value")
+        check_structure("while_loop", condition, LEAF, question.structure, "a condition")
         constants, (asked, turned) = enclose(
             [(question, [_truth(question.graph.outputs[0])]), (traced, outputs)], mark, hoist=True
         )

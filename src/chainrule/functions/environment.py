@@ -107,9 +107,7 @@ class _Watch:
         if self.structure is LEAF and not self.copies:  # nearly all, and this runs at every call
             return value is self.leaves[0]()
         leaves, structure = _leaves(value)
-        if structure != self.structure or any(
-            now is not then() for now, then in zip(leaves, self.leaves, strict=True)
-        ):
+        if structure != self.structure or any(now is not then() for now, then in zip(leaves, self.leaves, strict=True)):
             return False
         return all(_equal(leaves[k], copy) for k, copy in self.copies)
 

@@ -25,7 +25,7 @@ def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0, has_aux: 
         function: returns one floating-point number (shape `()`), of any pytrees of arrays. With `has_aux` it returns
             (number, anything).
         argnums: the number of the argument to differentiate by, or a tuple of them.
-        has_aux: hand on the second part of the result as it is.
+        has_aux: hand on the second part of the result, which is not differentiated: a tree of anything.
 
     Returns:
         A function of the same arguments that returns (value, gradient), or ((value, auxiliary), gradient). The gradient
@@ -65,10 +65,12 @@ def prepare_value_and_grad(
     slopes = gradients(output, chosen.pick(traced.graph.inputs))
 
     def assemble(results: list[Any]) -> Any:
-        value = (results[0], traced.auxiliary) if has_aux else results[0]
-        return value, unflatten(chosen.structure, results[1:])
+        end = 1 + len(slopes)
+        value = (results[0], traced.complete(results[end:])) if has_aux else results[0]
+        return value, unflatten(chosen.structure, results[1:end])
 
-    return Prepared(traced.graph.inputs, (output, *slopes), assemble, traced.guards, traced.outer)
+    outputs = (output, *slopes, *traced.extra)
+    return Prepared(traced.graph.inputs, outputs, assemble, traced.guards, traced.outer)
 
 
 def grad(function: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -99,11 +101,14 @@ def scalar_output(operation: str, function: Callable[..., Any], traced: TracedFu
         return output
     got = f"a result of type {output.type}" if output is not None else f"a result of the structure {traced.structure}"
     others = ", take jacobian, or return extra results with has_aux=True." if operation == "grad" else "."
+    whole = output is not None and not is_floating(output.dtype)
     raise DerivativeError(
         operation,
         expected=f"{name_of_function(function)} to return one floating-point number",
         got=got,
-        remedy=f"Reduce it with np.sum or np.mean{others}",
+        remedy="Compute it from floats: 3.0 in place of 3, x.astype(float)."
+        if whole
+        else f"Reduce it with np.sum or np.mean{others}",
     )
 
 

@@ -15,6 +15,7 @@ from chainrule.functions.gradient import grad, zeros_like
 from chainrule.functions.products import jvp, tangents_of
 from chainrule.functions.remember import Prepared, Remembered
 from chainrule.graph import Input, Node, constant
+from chainrule.ops import cast
 from chainrule.pytree import Structure, unflatten
 from chainrule.trace import TracedFunction
 from chainrule.types import is_floating
@@ -155,6 +156,7 @@ def _columns(outputs: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
         start = 0
         for given in inputs:
             part = np.moveaxis(columns[start : start + given.size], 0, -1)
+            part = part if is_floating(output.dtype) else cast(part, given.dtype)  # zeros
             blocks.append(np.reshape(part, output.shape + given.shape))
             start += given.size
     return blocks

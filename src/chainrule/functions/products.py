@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from chainrule.derive import forward, reverse
 from chainrule.errors import DerivativeError, StructureError
+from chainrule.evaluate import Program
 from chainrule.functions.arguments import (
     Selection,
     as_arguments,
@@ -19,9 +21,10 @@ from chainrule.functions.arguments import (
 )
 from chainrule.functions.gradient import zeros_like
 from chainrule.functions.partial import split
-from chainrule.functions.remember import Prepared, Remembered
+from chainrule.functions.remember import Prepared, Remembered, call_graph, owned
 from chainrule.graph import Graph, Input, Node
 from chainrule.pytree import Structure, flatten, flatten_like, paths, unflatten
+from chainrule.simplify import simplify
 from chainrule.trace import Traced, TracedFunction, is_number
 from chainrule.types import is_floating
 
@@ -56,13 +59,12 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
         pushed = tangents_of(traced.graph.outputs, inputs, moving)
 
         def assemble(results: list[Any]) -> Any:
-            half = len(traced.graph.outputs)
-            parts = rebuild(traced.structure, results[:half]), rebuild(traced.structure, results[half:])
-            return (*parts, traced.auxiliary) if has_aux else parts
+            half = len(pushed)
+            parts = (rebuild(traced.structure, results[k : k + half]) for k in (0, half))
+            return (*parts, traced.complete(results[2 * half :])) if has_aux else tuple(parts)
 
-        return Prepared(
-            (*traced.graph.inputs, *moving), (*traced.graph.outputs, *pushed), assemble, traced.guards, traced.outer
-        )
+        outputs = (*traced.graph.outputs, *pushed, *traced.extra)
+        return Prepared((*traced.graph.inputs, *moving), outputs, assemble, traced.guards, traced.outer)
 
     remembered = Remembered(function, prepare, ("jvp", structure, has_aux))
     return remembered.call(*leaves, *directions)
@@ -119,40 +121,55 @@ def _held(
         chosen = _all(operation, function, traced, given, structure)
         seeds, results = make(traced, chosen.pick(traced.graph.inputs))
         residuals = split(results, seeds)
+        product = _Product(Graph((*residuals.inputs, *seeds), residuals.outputs))
+        outputs = (*traced.graph.outputs, *traced.extra, *residuals.needed)
+        middle = len(traced.graph.outputs)
+        end = middle + len(traced.extra)
 
         def assemble(values: list[Any]) -> Any:
-            count = len(traced.graph.outputs)
-            value, kept = rebuild(traced.structure, values[:count]), values[count:]
-            linear = _Linear(
-                operation, kind, Graph((*residuals.inputs, *seeds), residuals.outputs), kept, traced, structure
-            )
-            return (value, linear, traced.auxiliary) if has_aux else (value, linear)
+            value = rebuild(traced.structure, values[:middle])
+            linear = _Linear(operation, kind, product, values[end:], traced, structure)
+            return (value, linear, traced.complete(values[middle:end])) if has_aux else (value, linear)
 
-        return Prepared(
-            traced.graph.inputs, (*traced.graph.outputs, *residuals.needed), assemble, traced.guards, traced.outer
-        )
+        return Prepared(traced.graph.inputs, outputs, assemble, traced.guards, traced.outer)
 
     return Remembered(function, prepare, (operation, structure, has_aux)).call(*primals)
 
 
+class _Product:
+    """The graph of a linear map over residuals and seeds, and its program, which all maps of one trace share."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    @functools.cached_property
+    def program(self) -> Program:
+        """The graph, simplified, as calls of NumPy."""
+        return Program(simplify(self.graph))
+
+    def __call__(self, leaves: list[Any]) -> list[Any]:
+        """The outputs at these values of the inputs; traced ones where a value is."""
+        if any(isinstance(leaf, Traced) for leaf in leaves):
+            return call_graph(self.graph, leaves)
+        values = [np.asarray(leaf) for leaf in leaves]
+        with np.errstate(all="ignore"):
+            return owned(self.program.run(values), values)
+
+
 class _Linear:
-    """A linear map that was held at a point: a graph over residuals and seeds, and the residuals' values."""
+    """A linear map that was held at a point: its graph, and the residuals' values."""
 
     def __init__(
         self,
         operation: str,
         kind: str,
-        graph: Graph,
+        product: _Product,
         residuals: list[Any],
         traced: TracedFunction,
         structure: Structure,
     ) -> None:
-        self.operation, self.kind, self.graph, self.residuals = operation, kind, graph, residuals
+        self.operation, self.kind, self.product, self.residuals = operation, kind, product, residuals
         self.traced, self.structure = traced, structure
-        self.remembered = Remembered(self, self._prepare, operation)
-
-    def _prepare(self, leaves: Sequence[Any], structure: Structure) -> Prepared:
-        return Prepared(self.graph.inputs, self.graph.outputs, list)
 
     def __call__(self, *given: Any) -> Any:
         """The linear map at these cotangents or tangents."""
@@ -166,13 +183,13 @@ class _Linear:
                 )
             shapes = [node.type for node in self.traced.graph.outputs]
             seeds = _seeds(self.operation, self.kind, shapes, flatten_like(self.traced.structure, given[0], "vjp"))
-            results = self.remembered.call(*self.residuals, *seeds)
+            results = self.product([*self.residuals, *seeds])
             return unflatten(self.structure.children[0], results)
         shapes = [node.type for node in self.traced.graph.inputs]
         seeds = _seeds(
             self.operation, self.kind, shapes, flatten_like(self.structure.children[0], tuple(given), "linearize")
         )
-        return rebuild(self.traced.structure, self.remembered.call(*self.residuals, *seeds))
+        return rebuild(self.traced.structure, self.product([*self.residuals, *seeds]))
 
 
 def _pullback(traced: TracedFunction, inputs: Sequence[Node]) -> tuple[list[Input], list[Node]]:

@@ -85,6 +85,7 @@ class Remembered:
         """The transformed function at these arguments."""
         leaves, structure = flatten((args, kwargs))
         if any(isinstance(leaf, Traced) for leaf in leaves):
+            leaves = [leaf.held() if isinstance(leaf, Traced) else leaf for leaf in leaves]
             return inline(self.prepare(leaves, structure), leaves)
         values = [np.asarray(leaf) for leaf in leaves if is_number(leaf)]
         key = signature(leaves, structure)
@@ -101,8 +102,11 @@ class Remembered:
         )
 
     def _find(self, key: Hashable, values: list[np.ndarray]) -> Entry | None:
-        known = self.entries.get(key, ()) if key is not None else ()
-        return next((entry for entry in known if entry.holds(values)), None)
+        found = next((entry for entry in self.entries.get(key, ()) if entry.holds(values)), None)
+        with _lock:
+            if found is not None and key in self.entries:  # another thread may have made room
+                self.entries.move_to_end(key)
+        return found
 
     def _keep(self, key: Hashable, entry: Entry) -> None:
         if key is None:
@@ -110,8 +114,8 @@ class Remembered:
         with _lock:
             current = [known for known in self.entries.pop(key, ()) if known.environment.holds()]
             self.entries[key] = [*current[1 - MOST_VARIANTS :], entry]
-            while len(self.entries) > MOST_SIGNATURES:
-                del self.entries[next(iter(self.entries))]
+            if len(self.entries) > MOST_SIGNATURES:
+                self.entries.popitem(last=False)
 
 
 _remembered: WeakKeyDictionary[Callable[..., Any], dict[Hashable, OrderedDict[Any, list[Entry]]]] = WeakKeyDictionary()
@@ -141,6 +145,8 @@ def signature(leaves: Sequence[Any], structure: Structure) -> Hashable:
 def _leaf_signature(leaf: Any) -> Any:
     if isinstance(leaf, np.ndarray):
         return type(leaf), leaf.shape, leaf.dtype
+    if type(leaf) is int:  # from 2^63 on an unsigned one, as in NumPy
+        return int, leaf < 2**63
     return type(leaf) if is_number(leaf) else (type(leaf), leaf)
 
 

@@ -19,7 +19,7 @@ from chainrule.graph.derivative import Linear
 from chainrule.graph.operation import Operation
 from chainrule.graph.protocols import ArrayProtocols, call_function
 from chainrule.source import Location, user_location
-from chainrule.types import ArrayType
+from chainrule.types import ArrayType, check_plain
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _SMALL = 64  # elements: constants up to this size are shared by value, larger ones by object
@@ -36,8 +36,7 @@ class Node(ArrayProtocols):
 
     __slots__ = ("__weakref__", "location", "operands", "operation", "parameters", "serial", "type")
 
-    def __hash__(self) -> int:  # by identity: equal nodes are one node
-        return object.__hash__(self)
+    __hash__ = object.__hash__  # type: ignore[assignment]  # by identity: equal nodes are one node
 
     operation: Any
     """The `Operation`; None for an input or a constant."""
@@ -118,7 +117,7 @@ def constant(value: Any, dtype: Any = None) -> Constant:
     >>> constant(2.0) is constant(2.0), constant(2.0) is constant(2)
     (True, False)
     """
-    array = np.array(value, dtype=dtype, order="C")
+    array = np.array(check_plain("constant", value), dtype=dtype, order="C")
     kind = ArrayType.of(array, "constant")
     array = np.asarray(array, kind.dtype)
     array.flags.writeable = False

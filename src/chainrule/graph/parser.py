@@ -26,7 +26,7 @@ _TOKEN = re.compile(
     r"""(?P<space>\s+|\#[^\n]*)
       | (?P<string>"[^"\n]*"|'(?:[^'\\\n]|\\.)*')
       | (?P<number>-?(?:inf|nan)\b|-?\d+(?:\.\d*)?(?:e[+-]?\d+)?)
-      | (?P<name>%?[A-Za-z_\d]\w*)
+      | (?P<name>%?\w+)
       | (?P<sign>[(){}\[\],:=<>])""",
     re.VERBOSE,
 )

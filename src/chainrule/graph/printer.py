@@ -55,7 +55,7 @@ def _print(graph: Graph, whole: bool, lines: bool) -> Iterator[str]:
 
 
 def _unused(name: str, taken: set[str]) -> str:
-    name = name if not name[0].isdigit() else f"x{name}"
+    name = f"x{name}" if name[0].isdigit() or name in ("inf", "nan") else name  # else it would read as a number
     unused, number = name, 1
     while unused in taken:
         number += 1
@@ -85,8 +85,13 @@ def _literal(value: Any, whole: bool, lines: bool) -> str:
 
 
 def _constant(value: np.ndarray, whole: bool) -> str:
-    if value.size <= _WHOLE:
+    if value.size <= _WHOLE and (not whole or _can_be_written(value)):
         return repr(value.tolist())
     if not whole:
         return f"<{value.size} elements>"
     return f'"{base64.b64encode(value.astype(value.dtype.newbyteorder("<")).tobytes()).decode()}"'
+
+
+def _can_be_written(value: np.ndarray) -> bool:
+    """Whether Python's numbers say every bit: they do not say the sign of a NaN."""
+    return value.dtype.kind != "f" or not np.any(np.isnan(value) & np.signbit(value))

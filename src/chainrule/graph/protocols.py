@@ -71,7 +71,7 @@ def call_function(function: Any, arguments: tuple[Any, ...], options: dict[str, 
         raise UnsupportedError(
             name_of(function),
             expected=f"arguments {'among' if unknown else 'as in'} {', '.join(parameters)}",
-            got=", ".join(unknown) or f"{len(arguments)} arguments by position" + "".join(f", {key}=" for key in options),
+            got=", ".join(unknown) or f"{len(arguments)} by position" + "".join(f", {key}=" for key in options),
             remedy="Leave out what chainrule does not trace." if unknown else "Give each argument that it needs once.",
         ) from None
 

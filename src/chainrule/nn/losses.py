@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule.errors import DtypeError, ShapeError
 from chainrule.nn.activations import log_softmax, softplus
+from chainrule.trace import Traced
 
 
 def mean_squared_error(prediction: Any, target: Any) -> Any:
@@ -36,6 +37,7 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     >>> round(float(cross_entropy(np.zeros((1, 4)), np.array([2]))), 6)
     1.386294
     """
+    labels = labels if isinstance(labels, Traced) else np.asarray(labels)
     if len(np.shape(logits)) != 2 or np.shape(labels) != np.shape(logits)[:1]:
         raise ShapeError(
             "cross_entropy",

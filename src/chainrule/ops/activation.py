@@ -47,5 +47,5 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     x = as_node(x)
     if not isinstance(approximate, bool):
         expected = "approximate to be True or False"
-        raise ArgumentError("gelu", expected=expected, got=repr(approximate), remedy="Give True for the formula by tanh.")
+        raise ArgumentError("gelu", expected=expected, got=repr(approximate), remedy="Give True for the tanh form.")
     return x * expit(math.sqrt(8 / math.pi) * (x + 0.044715 * x * x * x)) if approximate else x * ndtr(x)

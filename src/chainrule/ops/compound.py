@@ -55,10 +55,11 @@ def _conjugate(x: Any, /) -> Any:
 @reaches(np.clip, method="clip")
 def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     if (a_min is not None or a_max is not None) and (min is not None or max is not None):
+        given = {"a_min": a_min, "a_max": a_max, "min": min, "max": max}
         raise ArgumentError(
             "clip",
             expected="the bounds once",
-            got="a_min or a_max, and also min or max",
+            got=", ".join(f"{key}={value!r}" for key, value in given.items() if value is not None),
             remedy="Write np.clip(x, min=low, max=high).",
         )
     low, high = (a_min, a_max) if min is max is None else (min, max)

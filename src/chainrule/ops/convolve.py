@@ -183,7 +183,7 @@ def _convolve_sequences(a: Any, v: Any, mode: str = "full") -> Any:
 def _sequences(name: str, a: Any, v: Any) -> tuple[Any, Any]:
     a, v = as_node(a), as_node(v)
     if a.ndim != 1 or v.ndim != 1 or not a.size or not v.size:
-        remedy = "Ravel them; for several dimensions use chainrule's own convolve."
+        remedy = "Ravel them; for several dimensions use chainrule.nn.convolve."
         raise ShapeError(name, expected="two sequences with elements", got=f"{a.shape} and {v.shape}", remedy=remedy)
     dtype = promote(name, a.dtype, v.dtype)
     return cast(a, dtype), cast(v, dtype)

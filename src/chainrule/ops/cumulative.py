@@ -228,7 +228,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     """`numpy.diff`: the n-th difference of neighbours along an axis; of booleans, whether they differ."""
     x = as_node(x)
     if n < 0:
-        remedy = "n counts how often to take differences."
+        remedy = "Say how often to take differences."
         raise ArgumentError("diff", expected="n of at least 0", got=f"{n}", remedy=remedy)
     if x.ndim == 0:
         remedy = "Take differences of an array."

@@ -103,7 +103,9 @@ def like(ufunc: np.ufunc) -> Promotion:
                 name,
                 expected=f"dtypes that numpy.{ufunc.__name__} computes in",
                 got=given if dtype is None else f"{given} with dtype={dtype.name}",
-                remedy="Convert the operand with astype first.",
+                remedy="Convert the operand with astype first."
+                if dtype is None
+                else "Leave dtype out, and convert the operand or the result with astype.",
             ) from None
         return tuple(check_dtype(name, one) for one in resolved)
 
@@ -320,4 +322,6 @@ def outer(call: Callable[..., Node]) -> Callable[..., Node]:
 
 
 def _brief(value: Any) -> str:
-    return repr(value) if isinstance(value, (bool, int, float, str, type(None))) else type(value).__name__
+    if isinstance(value, (bool, int, float, str, type(None))):
+        return repr(value)
+    return f"{value.type}" if isinstance(value, Node) else type(value).__name__

@@ -23,7 +23,7 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False, dtype: Any = 
         raise UnsupportedError(
             "einsum",
             expected="subscripts as a text such as 'ij,jk->ik'",
-            got=type(subscripts).__name__,
+            got=f"{subscripts.type}" if isinstance(subscripts, Node) else repr(subscripts),
             remedy="Write the sublists as letters.",
         )
     nodes = [as_node(operand) for operand in operands]
@@ -81,7 +81,7 @@ def _parse(subscripts: str, shapes: Sequence[tuple[int, ...]]) -> tuple[list[str
         if not re.fullmatch(r"[a-zA-Z]*(\.\.\.)?[a-zA-Z]*", term):
             raise bad("letters, and '...' at most once in a term", repr(term))
     if len(rows) != len(shapes):
-        raise bad(f"a term for each of {len(shapes)} operands", f"{len(rows)} terms")
+        raise bad(f"a term for each of {len(shapes)} operands", f"{len(rows)}")
     extra = [len(shape) - len(row.replace("...", "")) for row, shape in zip(rows, shapes, strict=True)]
     for k, (row, shape) in enumerate(zip(rows, shapes, strict=True)):
         if extra[k] < 0 or (extra[k] and "..." not in row):

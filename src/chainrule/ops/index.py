@@ -115,7 +115,7 @@ def _parts(index: Any, shape: tuple[int, ...]) -> list[Any]:
     dots = [k for k, part in enumerate(given) if part is Ellipsis]
     if len(dots) > 1:
         raise ArgumentError(
-            "index", expected="at most one ...", got=f"{len(dots)} of them", remedy="Write : for single axes."
+            "index", expected="at most one '...'", got=f"{len(dots)} of them", remedy="Write : for single axes."
         )
     at = dots[0] if dots else len(given)
     return [*given[: at + 1], *rest, *given[at + 1 :]]
@@ -178,7 +178,7 @@ def _range(part: slice, axis: int, shape: tuple[int, ...]) -> Range:
             "index",
             expected=f"a slice of integers, its step not zero, for axis {axis} of shape {shape}",
             got=f"{part!r}",
-            remedy="Convert the bounds with int(...).",
+            remedy="Convert the bounds with int(...), and step by another number than 0.",
         ) from None
 
 

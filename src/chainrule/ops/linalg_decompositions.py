@@ -26,7 +26,7 @@ SVDResult: Any = type(np.linalg.svd(np.eye(1)))
 
 def _irrational(name: str) -> Any:
     def exact(a: np.ndarray, **_: Any) -> Any:
-        raise inexact(name, f"the roots that {name} takes, which are seldom rational")
+        raise inexact(name, f"{name} of a matrix {a.shape}, whose roots are seldom rational")
 
     return exact
 
@@ -149,9 +149,9 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
     if mode not in ("reduced", "r") and not (mode == "complete" and rows <= columns):
         raise UnsupportedError(
             "qr",
-            expected="mode='reduced' or 'r', or 'complete' for at least as many columns as rows",
+            expected="mode='reduced' or 'r', or 'complete' where there are no more rows than columns",
             got=f"mode={mode!r} for shape {a.shape}",
-            remedy="The columns that complete q are arbitrary, without derivative.",
+            remedy="Take mode='reduced': the columns that complete q are arbitrary, without derivative.",
         )
     q, r = orthogonal(a[..., :rows]).results
     if columns > rows:  # the square block decides q; the columns beyond it follow

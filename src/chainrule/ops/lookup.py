@@ -169,7 +169,7 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Node:
         raise ArgumentError(
             "select",
             expected="as many choices as conditions, at least one",
-            got=f"{len(choicelist)} choices and {len(conditions)} conditions",
+            got=f"{len(choicelist)} for {len(conditions)} conditions",
             remedy="Give each condition its choice, and the rest as default.",
         )
     for number, condition in enumerate(conditions):

@@ -39,9 +39,10 @@ def _batched(name: str, x: Node, y: Node, of_x: str, of_y: str, result: str) -> 
     """A product over the last axes, which are labelled; all axes before them broadcast."""
     for k, (node, row) in enumerate(((x, of_x), (y, of_y))):
         if node.ndim < len(row):
+            least = 1 if name == "matmul" else len(row)
             raise ShapeError(
                 name,
-                expected=f"at least {len(row)} axes in operand {k}",
+                expected=f"{'an axis' if least == 1 else f'at least {least} axes'} in operand {k}",
                 got=f"shape {node.shape}",
                 remedy="Add an axis, or multiply numbers with *.",
             )

@@ -145,7 +145,9 @@ def counted_from_front(index: np.ndarray, axis: int, shape: tuple[int, ...]) -> 
             if n
             else f"no index into axis {axis} of shape {shape}",
             got=f"{index[outside].ravel()[0]}",
-            remedy="Count from 0, or from -1 backwards; np.clip brings an index within bounds.",
+            remedy="Count from 0, or from -1 backwards; np.clip brings an index within bounds."
+            if n
+            else "Leave out what is empty.",
         )
     index = index.astype(_INT)
     return np.where(index < 0, index + n, index)

@@ -45,8 +45,8 @@ def _of_scipy(name: str, without: Callable[..., Any] | None) -> Callable[..., An
             raise DependencyError(
                 name,
                 expected="the package scipy to compute it",
-                got="no scipy that can be imported",
-                remedy="pip install 'chainrule[scipy]'",
+                got="no module 'scipy'",
+                remedy="Run: pip install 'chainrule[scipy]'",
             )
         return function(*parameters.values(), *arrays).astype(arrays[0].dtype)
 

@@ -47,7 +47,9 @@ def variance(
     x, axes = reduced("var", x, axis)
     if correction is not None and ddof != 0:
         got = f"ddof={ddof} and correction={correction}"
-        raise ArgumentError("var", expected="ddof or correction", got=got, remedy="They mean the same: give one.")
+        raise ArgumentError(
+            "var", expected="ddof or correction", got=got, remedy="Give one of them: they mean the same."
+        )
     x = averaging(x, dtype)
     centre = np.mean(x, axis=axes, dtype=dtype, keepdims=True, where=where) if mean is None else mean
     squares = np.sum(np.square(x - centre), axis=axes, keepdims=keepdims, where=where)

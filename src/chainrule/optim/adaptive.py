@@ -34,10 +34,10 @@ def adam(step: Step = 1e-3, decay: float = 0.9, square_decay: float = 0.999, eps
     >>> round(float(params[0]), 6)
     0.9
     """
-    check_number("adam", "step", step, 0, schedule=True)
-    check_number("adam", "decay", decay, 0, 1)
-    check_number("adam", "square_decay", square_decay, 0, 1)
-    check_number("adam", "epsilon", epsilon, 0)
+    step = check_number("adam", "step", step, 0, schedule=True)
+    decay = check_number("adam", "decay", decay, 0, 1)
+    square_decay = check_number("adam", "square_decay", square_decay, 0, 1)
+    epsilon = check_number("adam", "epsilon", epsilon, 0)
 
     def init(params: Any) -> Any:
         return {

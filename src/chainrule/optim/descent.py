@@ -25,7 +25,7 @@ def gradient_descent(step: Step) -> Optimizer:
     >>> params
     array([0.])
     """
-    check_number("gradient_descent", "step", step, 0, schedule=True)
+    step = check_number("gradient_descent", "step", step, 0, schedule=True)
 
     def init(params: Any) -> Any:
         return np.int64(0)
@@ -56,8 +56,8 @@ def momentum(step: Step, decay: float = 0.9, nesterov: bool = False) -> Optimize
     >>> params
     array([0.75])
     """
-    check_number("momentum", "step", step, 0, schedule=True)
-    check_number("momentum", "decay", decay, 0, 1)
+    step = check_number("momentum", "step", step, 0, schedule=True)
+    decay = check_number("momentum", "decay", decay, 0, 1)
 
     def init(params: Any) -> Any:
         return {"count": np.int64(0), "velocity": tree_map(np.zeros_like, params)}
@@ -73,5 +73,5 @@ def momentum(step: Step, decay: float = 0.9, nesterov: bool = False) -> Optimize
 
 
 def cast_like(number: Any, like: Any) -> Any:
-    """A Python number as it is (it is weak); an array or traced number in the dtype of `like`."""
-    return number if isinstance(number, (int, float)) else number.astype(like.dtype)
+    """A Python number as it is (it is weak); NumPy's, or a traced one, in the dtype of `like`."""
+    return number if type(number) in (int, float) else number.astype(like.dtype)

@@ -35,12 +35,12 @@ def step_at(step: Step, count: Any) -> Any:
     return step(count) if callable(step) else step
 
 
-def check_number(rule: str, name: str, value: Any, low: float, high: float = np.inf, *, schedule: bool = False) -> None:
-    """Refuse a setting outside [low, high)."""
+def check_number(rule: str, name: str, value: Any, low: float, high: float = np.inf, *, schedule: bool = False) -> Any:
+    """A setting in [low, high) as a Python float, which leaves float32 what it is; a schedule as it is."""
     if schedule and callable(value):
-        return
+        return value
     if isinstance(value, (int, float, np.number)) and low <= value < high:
-        return
+        return float(value)
     bounds = f"at least {low:g}" + (f" and below {high:g}" if high < np.inf else "")
     raise ArgumentError(
         rule,

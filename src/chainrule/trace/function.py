@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from chainrule.errors import StructureError
+from chainrule.errors import ChainruleError, StructureError
 from chainrule.graph import Graph, Node, constant
-from chainrule.pytree import Structure, flatten, paths, unflatten
+from chainrule.pytree import Structure, flatten, paths, tree_map, unflatten
 from chainrule.trace.trace import Guard, Trace, TracedInput
 from chainrule.trace.traced import Traced
 from chainrule.types import ArrayType
@@ -22,14 +22,27 @@ NUMBERS = (bool, int, float, complex, np.generic, np.ndarray, Traced)
 class TracedFunction:
     """A traced function: the graph of its array leaves, and how to put its result together.
 
-    `traced` are the outer traced values that the graph uses besides its inputs: what the function closed over.
+    `auxiliary` is the second result where there is one, and `extra` the nodes of the traced values in it. `outer` are
+    the inputs of outer traces that the graph uses besides its own: what the function closed over.
     """
 
     graph: Graph
     structure: Structure
     guards: tuple[Guard, ...]
     auxiliary: Any
+    extra: tuple[Node, ...]
     outer: tuple[TracedInput, ...]
+
+    def complete(self, values: Iterable[Any]) -> Any:
+        """The auxiliary data with these values of `extra`; arrays in it that were not traced are copied."""
+        supply = iter(values)
+
+        def completed(leaf: Any) -> Any:
+            if isinstance(leaf, Traced):
+                return next(supply)
+            return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
+
+        return tree_map(completed, self.auxiliary)
 
 
 def is_number(leaf: Any) -> bool:
@@ -63,7 +76,8 @@ def trace_function(
         outer = leaf if isinstance(leaf, Traced) else None
         kind = types[len(inputs)] if types else outer.node.type if outer is not None else ArrayType.of(leaf, name)
         value = None if outer is not None or not concrete else leaf
-        node = trace.input(kind, name, value, outer if concrete else None)
+        source = (outer.owner, outer.node) if outer is not None and concrete else None
+        node = trace.input(kind, name, value, source)
         inputs.append(node)
         weak = outer.weak if outer is not None else type(leaf) in (bool, int, float)
         given.append(Traced(node, trace, weak=weak, writable=False))
@@ -75,11 +89,16 @@ def trace_function(
             result, auxiliary = _split_auxiliary(function, result)
         outputs, shape = flatten(result)
         nodes = [_output(function, leaf, shape, k) for k, leaf in enumerate(outputs)]
+        extra = tuple(leaf.node for leaf in flatten(auxiliary)[0] if isinstance(leaf, Traced))
+    except ValueError as error:
+        if isinstance(error.__cause__, ChainruleError):  # of writing into a plain array: NumPy hides what was said
+            raise error.__cause__ from None
+        raise
     finally:
-        trace.open = False
-    graph = Graph(inputs, nodes)
-    foreign = tuple(node for node in graph.free if isinstance(node, TracedInput))
-    return TracedFunction(graph, shape, tuple(trace.guards), auxiliary, foreign)
+        trace.close()
+    questions = [guard.node for guard in trace.guards]
+    foreign = [node for node in Graph(inputs, [*nodes, *extra, *questions]).free if isinstance(node, TracedInput)]
+    return TracedFunction(Graph(inputs, nodes), shape, tuple(trace.guards), auxiliary, extra, tuple(foreign))
 
 
 def _output(function: Callable[..., Any], leaf: Any, structure: Structure, number: int) -> Node:

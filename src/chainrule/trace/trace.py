@@ -32,11 +32,11 @@ class Guard:
 
 
 class TracedInput(Input):
-    """An input of a trace. `source` is the outer value that stands for it where traces nest."""
+    """An input of a trace. `source` is the node of an outer trace that stands for it where traces nest."""
 
     __slots__ = ("owner", "source")
 
-    def __init__(self, type: ArrayType, name: str, trace: Trace, source: Any = None) -> None:
+    def __init__(self, type: ArrayType, name: str, trace: Trace, source: tuple[Trace, Node] | None = None) -> None:
         super().__init__(type, name)
         self.owner, self.source = trace, source
 
@@ -50,8 +50,10 @@ class Trace:
         self.guards: list[Guard] = []
         self.values: dict[Node, Any] = {}
 
-    def input(self, kind: ArrayType, name: str, value: Any = None, source: Any = None) -> TracedInput:
-        """A new input. It has a concrete value if one is given, or if the outer traced value `source` has."""
+    def input(
+        self, kind: ArrayType, name: str, value: Any = None, source: tuple[Trace, Node] | None = None
+    ) -> TracedInput:
+        """A new input. It has a concrete value if one is given, or if `source`, a node of an outer trace, has."""
         node = TracedInput(kind, name, self, source)
         if value is not None:
             self.values[node] = np.asarray(value, kind.dtype)
@@ -72,7 +74,8 @@ class Trace:
                 return node.owner.value(node, construct)
             if node.source is None:
                 raise no_number(asked, construct)
-            return node.source.owner.value(node.source.node, construct)
+            outer, source = node.source
+            return outer.value(source, construct)
         if isinstance(node, Input):
             raise no_number(asked, construct)
         return node.operation.reference(*(self.values[operand] for operand in node.operands), **node.parameters)
@@ -81,8 +84,13 @@ class Trace:
         """The concrete value of a node that Python goes on to decide by, recorded as a guard."""
         value = self.value(node, construct)
         if not isinstance(node, Constant):
-            self.guards.append(Guard(node, value))
+            self.guards.append(Guard(node, value.copy()))  # it may be a view of a large array
         return value
+
+    def close(self) -> None:
+        """End the trace. What it knows of values goes, so that no graph keeps the arrays of the call it came from."""
+        self.open = False
+        self.values.clear()
 
     def check_open(self, node: Node) -> None:
         """Refuse a value of a trace that has ended."""

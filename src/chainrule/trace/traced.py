@@ -6,8 +6,11 @@ moves from node to node, so `x[i] = v` and `x += v` work on arrays made inside t
 
 from __future__ import annotations
 
+import dis
 import operator
+import sys
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -24,6 +27,32 @@ _VIEWS = {
 }  # fmt: skip
 _PROMOTING = {np.where, np.clip}
 """The functions besides ufuncs in which NumPy takes Python's numbers as weak."""
+
+_OPERATORS = {
+    np.add,
+    np.subtract,
+    np.multiply,
+    np.true_divide,
+    np.floor_divide,
+    np.remainder,
+    np.power,
+    np.negative,
+    np.positive,
+    np.absolute,
+    np.equal,
+    np.not_equal,
+    np.less,
+    np.less_equal,
+    np.greater,
+    np.greater_equal,
+    np.bitwise_and,
+    np.bitwise_or,
+    np.bitwise_xor,
+    np.invert,
+    np.left_shift,
+    np.right_shift,
+    np.divmod,
+}  # fmt: skip  (what Python's operators call: of Python numbers they make Python numbers; np.sin makes a float64)
 
 
 class Traced(ArrayProtocols):
@@ -77,7 +106,7 @@ class Traced(ArrayProtocols):
         for member in members:
             member.owner.check_open(member.node)
         promoting = isinstance(function, np.ufunc) or function in _PROMOTING
-        weak = promoting and all(_is_weak(argument) for argument in arguments)
+        weak = function in _OPERATORS and all(_is_weak(argument) for argument in arguments)
         if promoting and not weak and any(member.weak for member in members):
             given = _settle(arguments, given)
         token = concrete_value.set(trace.decide)
@@ -101,7 +130,8 @@ class Traced(ArrayProtocols):
     def __getitem__(self, index: Any) -> Any:
         result = self.call_numpy("getitem", (self, index), {})
         parts = index if isinstance(index, tuple) else (index,)
-        if all(part is None or part is Ellipsis or isinstance(part, (int, slice, np.integer)) for part in parts):
+        basic = all(part is None or part is Ellipsis or isinstance(part, (int, slice, np.integer)) for part in parts)
+        if basic and (result.shape or any(part is Ellipsis for part in parts)):  # else a number, which is no view
             result._follow(self, lambda node: call_function("getitem", (node, index), {}), index)
         return result
 
@@ -119,6 +149,10 @@ class Traced(ArrayProtocols):
 
     def __contains__(self, value: Any) -> bool:
         return bool((self == value).any())
+
+    def held(self) -> Traced:
+        """This value as it is now, whatever is written to the array later."""
+        return Traced(self.node, self.owner, weak=self.weak, writable=False)
 
     def copy(self, order: str = "K") -> Traced:
         """A new array of the same values, which may be written to."""
@@ -141,6 +175,16 @@ class Traced(ArrayProtocols):
             got=f"{self.node.type}, {what}",
             remedy="Copy it first: x = x.copy().",
         )
+
+    def _check_not_stored(self, asking: FrameType) -> None:
+        """Refuse `u[i] = x` of a plain array u: NumPy asks x for a float there, and its derivative would be lost."""
+        if asking.f_code.co_code[asking.f_lasti] == dis.opmap["STORE_SUBSCR"]:
+            raise UnsupportedError(
+                "assignment",
+                expected="a traced array to write a traced value into",
+                got=f"a plain one for a value of type {self.node.type}",
+                remedy="Make it with np.zeros_like(x, shape=...) or np.stack; float(x) is a number without derivative.",
+            )
 
     def _move(self, node: Node) -> None:
         """Stand on a new node; the base of a view is written too."""
@@ -168,6 +212,7 @@ class Traced(ArrayProtocols):
         return int(self._decide(cast(self.node, np.int64)))
 
     def __float__(self) -> float:
+        self._check_not_stored(sys._getframe(1))
         return float(self._decide(self.node))
 
     def __index__(self) -> int:
@@ -229,7 +274,7 @@ def _is_weak(value: Any) -> bool:
 def _settle(arguments: tuple[Any, ...], given: tuple[Any, ...]) -> tuple[Any, ...]:
     """The operands with weak values cast to what the strong ones make of them."""
     strong = [
-        part.dtype
+        part.dtype if isinstance(part.dtype, np.dtype) else np.asarray(part).dtype  # a column of polars has its own
         for part, original in zip(given, arguments, strict=True)
         if not _is_weak(original) and hasattr(part, "dtype")
     ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.train.split import split_rows
-from chainrule.types import check_dtype
+from chainrule.types import check_dtype, check_plain
 
 Arrays = tuple[np.ndarray, ...]
 
@@ -21,7 +21,8 @@ def as_arrays(data: Any, name: str = "data") -> Arrays:
     Raises:
         ShapeError: there are none, one has no axes, no rows, or another number of rows than the first.
     """
-    arrays = tuple(np.asarray(part) for part in (data if isinstance(data, (tuple, list)) else (data,)))
+    parts = data if isinstance(data, (tuple, list)) else (data,)
+    arrays = tuple(np.asarray(check_plain("fit", part)) for part in parts)
     for array in arrays:
         check_dtype("fit", array.dtype)
     sizes = [array.shape[0] if array.ndim else None for array in arrays]
@@ -39,7 +40,7 @@ def split_validation(data: Arrays, validation: Any, seed: int) -> tuple[Arrays, 
     """Training and validation arrays; `validation` is None, a fraction of the rows, or arrays of its own."""
     if validation is None:
         return data, None
-    if not isinstance(validation, (int, float)):
+    if not isinstance(validation, (int, float, np.number)):
         held = as_arrays(validation, "validation")
         if [a.shape[1:] for a in held] != [a.shape[1:] for a in data]:
             raise ShapeError(
@@ -90,6 +91,15 @@ class Schedule:
         return np.where(position == self.per_epoch - 1, self.last, self.batch)
 
 
+def is_count(value: Any) -> bool:
+    """Whether a value is an integer of at least 1.
+
+    >>> is_count(np.int64(2)), is_count(True), is_count(0)
+    (True, False, False)
+    """
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= 1)
+
+
 def schedule(rows: int, batch_size: int | None, epochs: int | None, steps: int | None) -> Schedule:
     """The schedule that the arguments of `fit` ask for.
 
@@ -97,7 +107,7 @@ def schedule(rows: int, batch_size: int | None, epochs: int | None, steps: int |
         ArgumentError: a number below 1, or not exactly one of epochs and steps.
     """
     for name, value in {"batch_size": batch_size, "epochs": epochs, "steps": steps}.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
+        if value is not None and not is_count(value):
             raise ArgumentError(
                 "fit",
                 expected=f"{name} to be an integer of at least 1",

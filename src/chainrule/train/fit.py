@@ -17,7 +17,7 @@ from chainrule.optim import Optimizer
 from chainrule.pytree import flatten, paths, tree_map, unflatten
 from chainrule.simplify import simplify
 from chainrule.trace import trace_function
-from chainrule.train.data import Arrays, as_arrays, schedule, split_validation
+from chainrule.train.data import Arrays, as_arrays, is_count, schedule, split_validation
 from chainrule.train.gradient import value, value_and_gradient
 from chainrule.train.progress import Progress, Report, reporting
 from chainrule.train.run import FINISHED, INTERRUPTED, STOPPED_EARLY, Run
@@ -77,12 +77,12 @@ def fit(
         raise ArgumentError(
             "fit",
             expected="an optimizer, which chainrule.optim makes",
-            got=f"{type(optimizer).__name__} {getattr(optimizer, '__name__', '')}".rstrip(),
+            got=f"{type(optimizer).__name__} {getattr(optimizer, '__name__', '')!r}",
             remedy="Call a rule to make one, such as chainrule.optim.adam(1e-3).",
         )
     start = check_params(params)
     arrays, held = split_validation(as_arrays(data), validation, seed)
-    if patience is not None and (held is None or not isinstance(patience, int) or patience < 1):
+    if patience is not None and (held is None or not is_count(patience)):
         got = f"patience={patience!r} with validation={'None' if held is None else 'given'}"
         raise ArgumentError(
             "fit",
@@ -150,7 +150,7 @@ class Driver:
                 "fit",
                 expected="a finite loss",
                 got=f"{self.failure} in step {run.steps + 1}",
-                remedy="Take smaller steps, scale the data, or start elsewhere; error.run holds the last finite state.",
+                remedy="Take smaller steps, scale the data, or start elsewhere.",
                 run=run,
             )
         return run
@@ -230,5 +230,6 @@ class Driver:
         }
         if self.validation is not None:
             history["validation_loss"] = scores[: sizes.size].reshape(rows)[:, -1]
-        chosen = state["best"]["params"] if self.stepper.patience is not None and whole else state["params"]
+        validated = self.stepper.patience is not None and np.isfinite(state["best"]["loss"])
+        chosen = state["best"]["params"] if validated else state["params"]
         return Run(tree_map(np.array, chosen), history, losses, state, status, seconds)

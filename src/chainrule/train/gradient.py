@@ -21,6 +21,7 @@ from chainrule.functions.remember import Prepared, call_graph
 from chainrule.graph import Graph
 from chainrule.ops import cast
 from chainrule.pytree import Structure, flatten
+from chainrule.types import is_floating
 
 MOST_VARIANTS = 64
 
@@ -49,32 +50,37 @@ class Variants:
             raise UnsupportedError(
                 "fit",
                 expected="a call outside traced functions",
-                got=f"a loss that closes over the traced value {prepared.outer[0].name}",
+                got=f"a loss that closes over the traced value {prepared.outer[0].name!r}",
                 remedy="Call fit from ordinary code.",
             )
         self.prepared.append(prepared)
 
     def __call__(self, params: Any, batch: Sequence[Any], otherwise: Any) -> tuple[Any, Any]:
         """(decided?, result) as traced values; where no variant fits the batch, (False, otherwise)."""
-        leaves = flatten((params, *batch))[0]
+        return _choose(self.prepared, flatten((params, *batch))[0], otherwise)
 
-        def choose(variants: Sequence[Prepared]) -> tuple[Any, Any]:
-            if not variants:
-                return np.bool_(False), otherwise
-            first, *rest = variants
 
-            def run() -> tuple[Any, Any]:
-                return np.bool_(True), first.assemble(call_graph(Graph(first.inputs, first.outputs), leaves))
+def _choose(variants: Sequence[Prepared], leaves: list[Any], otherwise: Any) -> tuple[Any, Any]:
+    if not variants:
+        return np.bool_(False), otherwise
+    first, *rest = variants
 
-            if not first.guards:
-                return run()
-            answers = call_graph(Graph(first.inputs, [guard.node for guard in first.guards]), leaves)
-            agrees = np.stack(
-                [np.all(answer == guard.value) for answer, guard in zip(answers, first.guards, strict=True)]
-            )
-            return cond(np.all(agrees), run, lambda: choose(rest))
+    def run() -> tuple[Any, Any]:
+        return np.bool_(True), first.assemble(call_graph(Graph(first.inputs, first.outputs), leaves))
 
-        return choose(self.prepared)
+    if not first.guards:
+        return run()
+    answers = call_graph(Graph(first.inputs, [guard.node for guard in first.guards]), leaves)
+    agree = np.stack([_agrees(answer, guard.value) for answer, guard in zip(answers, first.guards, strict=True)])
+    return cond(np.all(agree), run, lambda: _choose(rest, leaves, otherwise))
+
+
+def _agrees(answer: Any, value: np.ndarray) -> Any:
+    """Whether an answer is the value that was decided on, as `Guard.holds` asks: NaN is NaN, and -0.0 is not 0.0."""
+    if not is_floating(value.dtype):
+        return np.all(answer == value)
+    same = (answer == value) & (np.signbit(answer) == np.signbit(value))
+    return np.all(same | (np.isnan(answer) & np.isnan(value)))
 
 
 def value_and_gradient(loss: Callable[..., Any]) -> Variants:

@@ -236,7 +236,7 @@ def strict_json(operation: str, raw: bytes, what: str) -> Any:
         expected = f"{what} as JSON of at most {MOST_VALUES} values, nested at most {DEEPEST} deep"
         refuse(operation, expected, f"{values} values, {depth} deep")
     if surrogate := _SURROGATE.search(bare):
-        refuse(operation, f"{what} as JSON in UTF-8", f"an escaped surrogate, {surrogate[0].decode()}..")
+        refuse(operation, f"{what} as JSON in UTF-8", f"an escaped surrogate ({surrogate[0].decode()}..)")
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(found)

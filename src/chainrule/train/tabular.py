@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule import nn, optim
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, ModelFileError
 from chainrule.evaluate import Program
 from chainrule.functions import trace
 from chainrule.graph import Graph
@@ -24,7 +24,7 @@ from chainrule.train.fit import fit
 from chainrule.train.model_file import read_model, write_model
 from chainrule.train.preprocess import ClassTarget, Preprocessor, TargetEncoder, fit_target, target_from_json
 from chainrule.train.progress import Report
-from chainrule.train.records import check_list, check_object, refuse
+from chainrule.train.records import check_list, check_object, check_text, refuse
 from chainrule.train.run import Run
 from chainrule.train.scores import accuracy, log_loss, r2, rmse
 from chainrule.train.split import split_rows
@@ -81,31 +81,40 @@ class TableModel:
             ModelFileError: the file is missing, truncated, altered, hostile, or not a table model.
         """
         tensors, metadata = read_model(path)
-        found = check_object(metadata, "metadata", ("kind", "preprocessor", "target", "sizes", "activation"))
-        if found["kind"] != "table model":
-            refuse("kind", "'table model'", found["kind"])
-        preprocessor, target = Preprocessor.from_json(found["preprocessor"]), target_from_json(found["target"])
-        sizes = check_list(found["sizes"], "sizes")
-        outputs = len(target.classes) if isinstance(target, ClassTarget) else 1
-        if any(type(n) is not int or not 1 <= n <= 2**20 for n in sizes) or len(sizes) < 2:
-            refuse("sizes", "two or more widths of layers", sizes)
-        if sizes[0] != len(preprocessor.features) or sizes[-1] != outputs:
-            refuse(
-                "sizes",
-                f"{len(preprocessor.features)} inputs and {outputs} outputs, by the columns and the target,",
-                sizes,
-            )
-        shapes = [shape for m, n in itertools.pairwise(sizes) for shape in ((m, n), (n,))]
-        names = [f"parameter {k}" for k in range(len(shapes))]
-        if set(tensors) != set(names) or any(
-            tensors[name].shape != shape for name, shape in zip(names, shapes, strict=True)
-        ):
-            shown = {name: tensors[name].shape for name in sorted(tensors)}
-            refuse("tensors", f"the parameters of layers of widths {sizes}", shown)
-        if found["activation"] not in ACTIVATIONS:
-            refuse("activation", f"one of {sorted(ACTIVATIONS)}", found["activation"])
-        layers = tuple(nn.Dense(tensors[names[k]], tensors[names[k + 1]]) for k in range(0, len(names), 2))
-        return TableModel(preprocessor, Sequential(layers, found["activation"]), target)
+        try:
+            return _model_of(tensors, metadata)
+        except ModelFileError as error:
+            error.operation = f"load({os.fsdecode(path)!r})"
+            raise
+
+
+def _model_of(tensors: dict[str, np.ndarray], metadata: object) -> TableModel:
+    """The model that a file holds; its arrays are what was stored, but what they mean is not trusted."""
+    found = check_object(metadata, "metadata", ("kind", "preprocessor", "target", "sizes", "activation"))
+    if found["kind"] != "table model":
+        refuse("kind", "'table model'", found["kind"])
+    preprocessor, target = Preprocessor.from_json(found["preprocessor"]), target_from_json(found["target"])
+    sizes = check_list(found["sizes"], "sizes")
+    outputs = len(target.classes) if isinstance(target, ClassTarget) else 1
+    if any(type(n) is not int or not 1 <= n <= 2**20 for n in sizes) or len(sizes) < 2:
+        refuse("sizes", "two or more widths of layers", sizes)
+    if sizes[0] != len(preprocessor.features) or sizes[-1] != outputs:
+        refuse(
+            "sizes",
+            f"{len(preprocessor.features)} inputs and {outputs} outputs, by the columns and the target,",
+            sizes,
+        )
+    shapes = [shape for m, n in itertools.pairwise(sizes) for shape in ((m, n), (n,))]
+    names = [f"parameter {k}" for k in range(len(shapes))]
+    if set(tensors) != set(names) or any(
+        tensors[name].shape != shape for name, shape in zip(names, shapes, strict=True)
+    ):
+        shown = {name: tensors[name].shape for name in sorted(tensors)}
+        refuse("tensors", f"the parameters of layers of widths {sizes}", shown)
+    if check_text(found["activation"], "activation") not in ACTIVATIONS:
+        refuse("activation", f"one of {sorted(ACTIVATIONS)}", found["activation"])
+    layers = tuple(nn.Dense(tensors[names[k]], tensors[names[k + 1]]) for k in range(0, len(names), 2))
+    return TableModel(preprocessor, Sequential(layers, found["activation"]), target)
 
 
 def sizes_of(network: Sequential) -> list[int]:
@@ -138,6 +147,7 @@ def fit_table(
     *,
     task: Task | None = None,
     drop: Collection[str] = (),
+    keep: Collection[str] = (),
     hidden: Sequence[int] = (64, 64),
     epochs: int = 200,
     batch_size: int = 32,
@@ -154,6 +164,7 @@ def fit_table(
         target: the column to predict; rows without it are left out.
         task: "regression" or "classification"; None infers it from the target (`chainrule.train.task.infer_task`).
         drop: columns that are no features.
+        keep: text columns to encode however many values they have.
         hidden: widths of the hidden layers.
         epochs, batch_size, learning_rate: of the training by Adam; the rate falls to zero along a cosine.
         held_out: the fraction of rows for the scores, in proportion to the classes.
@@ -164,10 +175,17 @@ def fit_table(
         DataError: the table or the target cannot be learned from.
         ArgumentError: a setting outside its meaning.
     """
+    if target in drop:
+        raise ArgumentError(
+            "fit_table",
+            expected="columns to drop other than the target",
+            got=repr(target),
+            remedy="Leave it out of drop: the target is no feature as it is.",
+        )
     aim = prepare_target(frame, target, task)
     classes = aim.values.to_list() if aim.task == "classification" else None
     learned, held = split_rows(len(aim.rows), held_out, seed, classes)
-    preprocessor = Preprocessor.fit(frame, rows=aim.rows[learned], target=target, leave_out=drop)
+    preprocessor = Preprocessor.fit(frame, rows=aim.rows[learned], target=target, leave_out=drop, keep=keep)
     encoder = fit_target(aim, learned)
     x = [preprocessor.transform(frame, rows=aim.rows[places], unseen="zeros") for places in (learned, held)]
     y = [encoder.encode(aim.values.gather(places)) for places in (learned, held)]

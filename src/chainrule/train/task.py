@@ -86,7 +86,9 @@ def prepare_target(frame: polars.DataFrame, name: str, task: Task | None = None)
     """
     if task is not None and task not in get_args(Task):
         remedy = "Give one of the two, or None to have it inferred."
-        raise ArgumentError("prepare_target", expected=" or ".join(map(repr, get_args(Task))), got=f"{task!r}", remedy=remedy)
+        raise ArgumentError(
+            "prepare_target", expected=" or ".join(map(repr, get_args(Task))), got=f"{task!r}", remedy=remedy
+        )
     polars = load_polars()
     column = find_column(frame, name, operation="prepare_target")
     filled = _filled(polars, column, "prepare_target")

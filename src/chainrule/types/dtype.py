@@ -42,6 +42,22 @@ def check_dtype(operation: str, dtype: Any) -> np.dtype:
     )
 
 
+def check_plain(operation: str, value: Any) -> Any:
+    """The value as it is, or a `DtypeError` for an array of another class, whose masks or units would be lost.
+
+    >>> check_plain("input", 2.0)
+    2.0
+    """
+    if not isinstance(value, np.ndarray) or type(value) in (np.ndarray, np.memmap):
+        return value
+    raise DtypeError(
+        operation,
+        expected="an array of NumPy's own class",
+        got=f"one of the class {type(value).__name__}",
+        remedy="Convert it with np.asarray, after filling in what is masked.",
+    )
+
+
 def promote(operation: str, *operands: Any) -> np.dtype:
     """The dtype that NumPy gives these operands together; dtypes are strong, Python scalars weak.
 

@@ -64,7 +64,9 @@ def normalize_axis(operation: str, axis: SupportsIndex, rank: int) -> int:
             operation,
             expected=allowed,
             got=f"{number}",
-            remedy="Count the axes of the operand from 0, or from -1 backwards.",
+            remedy="Count the axes of the operand from 0, or from -1 backwards."
+            if rank
+            else "Give the operand axes first, for example with np.atleast_1d.",
         )
     return number % rank
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import GraphError
-from chainrule.types.dtype import DTYPES, check_dtype
+from chainrule.types.dtype import DTYPES, check_dtype, check_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ArrayType:
         >>> str(ArrayType.of(np.zeros((2, 0))))
         'float64[2, 0]'
         """
-        array = np.asarray(value)
+        array = np.asarray(check_plain(operation, value))
         return ArrayType(array.shape, check_dtype(operation, array.dtype))
 
     @staticmethod

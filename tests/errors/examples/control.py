@@ -32,8 +32,14 @@ EXAMPLES = [
     ("while_loop with a carry of another shape", lambda: cr.while_loop(lambda c: c < 3, lambda c: c * THREE, 0.0)),
     ("while_loop with two conditions", lambda: cr.while_loop(lambda c: (c < 3, True), lambda c: c + 1, 0.0)),
     ("while_loop with an array as condition", lambda: cr.while_loop(lambda c: c < 3, lambda c: c + 1, THREE)),
-    ("while_loop with a bound that is none", lambda: cr.while_loop(lambda c: c < 3, lambda c: c + 1, 0.0, max_steps=-1)),
-    ("reverse mode without a bound", lambda: cr.grad(lambda x: cr.while_loop(lambda c: c < 3, lambda c: c * x, 1.0))(2.0)),
+    (
+        "while_loop with a bound that is none",
+        lambda: cr.while_loop(lambda c: c < 3, lambda c: c + 1, 0.0, max_steps=-1),
+    ),
+    (
+        "reverse mode without a bound",
+        lambda: cr.grad(lambda x: cr.while_loop(lambda c: c < 3, lambda c: c * x, 1.0))(2.0),
+    ),
     ("cond by a pair", lambda: cr.cond((True, False), np.sin, np.cos, 1.0)),
     ("cond by an array", lambda: cr.cond(THREE > 0, np.sin, np.cos, 1.0)),
     ("cond by text", lambda: cr.cond("yes", np.sin, np.cos, 1.0)),

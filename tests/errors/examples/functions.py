@@ -81,6 +81,7 @@ EXAMPLES = [
     ("vmap with an axis that is no integer", lambda: cr.vmap(np.sin, in_axes=0.0)(TWO)),
     ("vmap with other keys", lambda: cr.vmap(lambda p: p["w"], in_axes=({"b": 0},))({"w": TWO})),
     ("vmap with out_axes of another structure", lambda: cr.vmap(lambda x: (x, x), out_axes=(0, 0, 0))(TWO)),
+    ("vmap without an axis for the result", lambda: cr.vmap(np.sin, out_axes=None)(TWO)),
     ("vmap with an out_axes that is not there", lambda: cr.vmap(np.sin, out_axes=2)(TWO)),
     ("custom_vjp without a rule", lambda: cr.grad(without_a_rule)(3.0)),
     ("a forward that gives no pair", lambda: squared_with(lambda x: x * x, lambda x, g: (g * x,))),
@@ -94,6 +95,9 @@ EXAMPLES = [
     ("a wrong derivative", lambda: cr.check_grads(wrong, (1.0,), modes=["reverse"])),
     ("a wrong second derivative", lambda: cr.check_grads(lambda x: np.abs(x) ** 1.5, (0.0,))),
     ("check_grads with an unknown mode", lambda: cr.check_grads(np.sin, (1.0,), modes=["backward"])),
+    ("check_grads of an unknown order", lambda: cr.check_grads(np.sin, (1.0,), order=0)),
+    ("check_grads at no point", lambda: cr.check_grads(lambda: 1.0, ())),
+    ("check_grads of an integer result", lambda: cr.check_grads(np.argmax, (np.ones(2),))),
     ("check_grads at a point that is no tuple", lambda: cr.check_grads(np.sin, 1.0)),
     ("check_grads by an integer", lambda: cr.check_grads(lambda n: n * 1.5, (np.array(3),))),
 ]

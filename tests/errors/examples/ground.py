@@ -10,6 +10,7 @@ EXAMPLES = [
     ("half precision", lambda: cr.grad(np.sum)(np.ones(3, np.float16))),
     ("objects", lambda: cr.jit(np.sin)(np.array([1, "a"], object))),
     ("text as an array", lambda: cr.jit(np.sin)(np.array(["a"]))),
+    ("a masked array", lambda: cr.jit(np.sin)(np.ma.masked_array([1.0, 2.0], [False, True]))),
     ("a cast to complex numbers", lambda: cr.trace(lambda x: x.astype(complex), np.ones(2))),
     ("a cast to no dtype", lambda: cr.trace(lambda x: x.astype("floot"), np.ones(2))),
     ("shapes that do not broadcast", lambda: cr.trace(lambda x: x + np.ones(3), np.ones((2, 2)))),

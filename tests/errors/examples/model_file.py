@@ -45,7 +45,6 @@ def forged(change):
     header = json.loads(raw[8:end])
     old = header["__metadata__"]["header_sha256"]
     change(header, header["__metadata__"])
-    blank = with_header(json.dumps(header).encode().replace(digest_field(old), UNSIGNED))
     blank = with_header(json.dumps(header, separators=(",", ":")).encode().replace(digest_field(old), UNSIGNED))
     signed = blank.replace(UNSIGNED, digest_field(hashlib.sha256(blank).hexdigest()))
     read(signed + raw[end:])
@@ -106,6 +105,7 @@ def endless():
 
 
 NUMBERS = NumericColumn("weight", 3.0, 2.0, 0.5, False)
+CLASSES = ClassTarget("species", ("a", "b"))
 SEXES = CategoryColumn("sex", False, ("f", "m"), False)
 
 
@@ -140,7 +140,7 @@ def column(record=NUMBERS, **said):
     preprocessor(columns=[record.to_json() | said])
 
 
-def target(record=ClassTarget("species", ("a", "b")), **said):
+def target(record=CLASSES, **said):
     """Read a target with false claims."""
     target_from_json(record.to_json() | said)
 
@@ -200,6 +200,7 @@ EXAMPLES = [
     ("sizes that are no list", lambda: load(sizes="3-4-3")),
     ("tensors of another network", load_with_other_tensors),
     ("an activation that is none", lambda: load(activation="swish")),
+    ("an activation that is a list", lambda: load(activation=["relu"])),
     ("a preprocessor of another format", lambda: preprocessor(format=2)),
     ("a preprocessor with a key too many", lambda: preprocessor(more=1)),
     ("columns that are no list", lambda: preprocessor(columns={})),

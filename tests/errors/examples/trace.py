@@ -3,6 +3,9 @@
 import numpy as np
 
 import chainrule as cr
+from chainrule.graph import Input
+from chainrule.trace import Trace, Traced
+from chainrule.types import ArrayType
 
 KEPT = []
 
@@ -15,6 +18,12 @@ def leak():
 def add_to_numpy(x):
     total = np.zeros(3)
     total += x
+    return np.sum(total)
+
+
+def write_into_numpy(x):
+    total = np.zeros(3)
+    total[0] = x
     return np.sum(total)
 
 
@@ -48,8 +57,10 @@ EXAMPLES = [
     ("writing to an argument", lambda: cr.grad(write)(np.ones(3))),
     ("writing to a view made by a function", lambda: cr.grad(write_to_a_copied_view)(np.ones(3))),
     ("adding to a NumPy array in place", lambda: cr.grad(add_to_numpy)(np.ones(3))),
+    ("writing into a NumPy array", lambda: cr.grad(write_into_numpy)(1.0)),
     ("a sum in place of another shape", lambda: cr.grad(grow)(np.ones(3))),
     ("a sum in place of another dtype", lambda: cr.grad(truncate)(1.5)),
+    ("a decision on the input of a rule", lambda: float(Traced(Input(ArrayType((), np.dtype(float))), Trace()))),
     ("the truth of several elements", lambda: cr.grad(lambda x: np.sum(x) if x > 0 else 0.0)(np.ones(3))),
     ("float() of several elements", lambda: cr.grad(lambda x: np.sum(x) * float(x))(np.ones(3))),
     ("a float as an index of a list", lambda: cr.grad(lambda x: [1.0, 2.0][x] * x)(1.0)),
