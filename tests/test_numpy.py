@@ -63,3 +63,17 @@ def test_the_array_namespace():
         return x.__array_namespace__(api_version="2024.12").stack([x, x])
 
     np.testing.assert_array_equal(cr.jit(f)(np.ones(2)), np.ones((2, 2)))
+
+
+def test_arrays_made_inside_a_traced_function_can_be_written_to():
+    def f(x):
+        filled = cr.numpy.zeros(3)
+        filled[0:2] = x
+        filled[2] += x * x
+        copied = cr.numpy.array([1.0, 2.0])
+        copied[0] = x
+        return np.sum(filled * filled) + copied[0] * copied[1]
+
+    assert float(cr.grad(f)(2.0)) == 42
+    assert isinstance(cr.numpy.zeros(3), np.ndarray)
+    assert float(cr.jit(lambda k: cr.numpy.asarray(np.array([10.0, 20.0]))[k])(1)) == 20

@@ -40,7 +40,7 @@ def test_nodes_know_their_line():
 
 @pytest.mark.parametrize(
     "file",
-    ["/somewhere/site-packages/theirs/model.py", "<ipython-input-3-abc>", "<python-input-7>", "<stdin>", "<string>",
+    ["<ipython-input-3-abc>", "<python-input-7>", "<stdin>", "<string>",
      "<doctest theirs[2]>", "/tmp/ipykernel_17/3.py", "relative.py"],
 )  # fmt: skip
 def test_code_of_every_origin(file):
@@ -73,3 +73,21 @@ def test_code_that_is_all_ours_has_no_line():
     outer = f"exec(compile({code!r}, '<frozen ours>', 'exec'), {{'__name__': 'chainrule'}})"
     found = subprocess.run([sys.executable, "-c", outer], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "<string>:1"
+
+
+def test_the_line_is_the_users_where_a_library_stands_between(tmp_path):
+    import importlib.util
+
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "library.py").write_text("def call(function):\n    return function()\n")
+    spec = importlib.util.spec_from_file_location("library", folder / "library.py")
+    library = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(library)
+    (folder / "other.py").write_text(
+        "from chainrule.source import user_location\n\ndef where():\n    return user_location()\n"
+    )
+    spec = importlib.util.spec_from_file_location("other", folder / "other.py")
+    other = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(other)
+    assert library.call(other.where).file == __file__

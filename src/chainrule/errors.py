@@ -83,6 +83,10 @@ class LeakError(ChainruleError, RuntimeError):
     """A traced value that outlived the function it was traced in."""
 
 
+class SeveredGradientWarning(UserWarning):
+    """Python took the number out of a value that a derivative is taken by: what comes of it counts as constant."""
+
+
 class DerivativeError(ChainruleError, TypeError):
     """A derivative that does not exist or is not declared."""
 

@@ -1,18 +1,20 @@
 """NumPy, and what its protocols cannot reach: arrays made of traced values.
 
-Every name of NumPy is here. `array`, `asarray` and the like also take traced values, alone or in nested lists; all
-other functions are NumPy's own, which reach traced values by themselves.
+Every name of NumPy is here. `array`, `asarray` and the like also take traced values, alone or in nested lists. Inside a
+traced function they and `zeros`, `ones`, `full`, `empty`, `eye`, `arange` and `linspace` make traced arrays, so that
+traced values can be assigned into them. All other functions are NumPy's own, which reach traced values by themselves.
 """
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any
 
 import numpy
 
-from chainrule.graph import FUNCTIONS
-from chainrule.trace import Traced, apply_function
+from chainrule.graph import FUNCTIONS, constant
+from chainrule.trace import Traced, apply_function, running
 
 
 def array(object: Any, dtype: Any = None) -> Any:
@@ -26,7 +28,7 @@ def array(object: Any, dtype: Any = None) -> Any:
     7.0
     """
     if not _holds_traced(object):
-        return numpy.array(object, dtype)
+        return _made(numpy.array(object, dtype))
     result = object.copy() if isinstance(object, Traced) else numpy.stack([array(part) for part in object])
     return result if dtype is None else result.astype(dtype)
 
@@ -39,7 +41,7 @@ def asarray(object: Any, dtype: Any = None) -> Any:
     """
     if isinstance(object, Traced):
         return object if dtype is None else object.astype(dtype)
-    return array(object, dtype) if _holds_traced(object) else numpy.asarray(object, dtype)
+    return array(object, dtype) if _holds_traced(object) else _made(numpy.asarray(object, dtype))
 
 
 def ascontiguousarray(object: Any, dtype: Any = None) -> Any:
@@ -61,6 +63,26 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: Any = "raise") -> 
     if isinstance(a, numpy.ndarray) and isinstance(indices, Traced):
         return apply_function(FUNCTIONS[numpy.take], a, indices, axis=axis, mode=mode)
     return numpy.take(a, indices, axis=axis, mode=mode)
+
+
+def _made(value: Any) -> Any:
+    """An array made inside a traced function, as a traced value that can be written to; elsewhere as it is."""
+    trace = running.get()
+    return value if trace is None else Traced(constant(value), trace)
+
+
+def _creation(name: str) -> Any:
+    function = getattr(numpy, name)
+
+    @functools.wraps(function)
+    def create(*arguments: Any, **options: Any) -> Any:
+        return _made(function(*arguments, **options))
+
+    return create
+
+
+zeros, ones, full, empty = map(_creation, ("zeros", "ones", "full", "empty"))
+eye, identity, arange, linspace = map(_creation, ("eye", "identity", "arange", "linspace"))
 
 
 def _holds_traced(value: Any) -> bool:

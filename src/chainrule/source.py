@@ -56,13 +56,21 @@ def user_location() -> Location | None:
     given = _located.get()
     if given is not None:
         return given
-    frame = sys._getframe(1)
+    frame, library = sys._getframe(1), None
     while frame is not None:
-        code = frame.f_code
-        if not _is_ours(code.co_filename) and frame.f_globals.get("__name__", "").split(".")[0] != "chainrule":
-            return Location(code.co_filename, frame.f_lineno)
+        file = frame.f_code.co_filename
+        if not _is_ours(file) and frame.f_globals.get("__name__", "").split(".")[0] != "chainrule":
+            if not _is_installed(file):
+                return Location(file, frame.f_lineno)
+            library = library or Location(file, frame.f_lineno)
         frame = frame.f_back
-    return None
+    return library  # only where nobody but a library is on the stack
+
+
+@lru_cache(maxsize=4096)
+def _is_installed(file: str) -> bool:
+    """Whether a file belongs to an installed package, which the user called but did not write."""
+    return any(folder in os.path.abspath(file) for folder in _INSTALLED)
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections import namedtuple
 
 import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import ArgumentError, DerivativeError, StructureError
+from chainrule.errors import ArgumentError, DerivativeError, SeveredGradientWarning, StructureError
 from chainrule.functions.arguments import leaf_names, name_of_function
 from chainrule.pytree import flatten
 
@@ -31,7 +32,7 @@ def test_leaves_are_named_after_parameters():
     assert name_of_function(functools.partial(f)) == "partial"
 
 
-@pytest.mark.parametrize("argnums", [2, -3, (0, 2), "x", [0], ([0],), 1.0, None])
+@pytest.mark.parametrize("argnums", [2, -3, (0, 2), "x", [3], ([0],), 1.0, None])
 def test_argnums_that_number_nothing(argnums):
     with pytest.raises(ArgumentError, match="argnums"):
         cr.grad(lambda x, y: x * y, argnums=argnums)(1.0, 2.0)
@@ -70,3 +71,21 @@ def test_methods_defaults_and_generators():
 
     np.testing.assert_array_equal(cr.grad(Model().loss)(np.arange(3.0)), [0, 4, 8])
     np.testing.assert_array_equal(cr.grad(Model().loss)(np.arange(3.0), scale=1.0), [0, 2, 4])
+
+
+def test_a_number_taken_out_of_a_value_is_a_warning_where_a_derivative_is_taken_by_it():
+    with pytest.warns(SeveredGradientWarning, match=r"test_arguments\.py"):
+        assert float(cr.grad(lambda x: math.sin(x) + 0 * x)(1.0)) == 0
+    with pytest.warns(SeveredGradientWarning, match="stop_gradient"):
+        cr.jvp(lambda x: x * x.item(), (2.0,), (1.0,))
+
+
+def test_no_warning_where_it_is_meant_or_does_not_matter():
+    assert float(cr.grad(lambda x: float(cr.stop_gradient(x)) * x)(2.0)) == 2
+    assert float(cr.grad(lambda x, scale: float(scale) * x)(2.0, 3.0)) == 3
+    assert float(cr.grad(lambda x: x * int(x))(2.0)) == 2
+    assert float(cr.jit(lambda x: x * float(x))(2.0)) == 4
+
+
+def test_a_list_of_argnums_is_a_tuple_of_them():
+    assert [float(slope) for slope in cr.grad(lambda x, y: x * y, argnums=[0, 1])(2.0, 3.0)] == [3, 2]

@@ -238,3 +238,11 @@ def test_a_dead_owner_holds_no_longer():
     assert environment.holds()
     del function
     assert not environment.holds()
+
+
+def test_a_random_generator_is_drawn_from_at_every_call():
+    random = np.random.default_rng(0)
+    slope = cr.grad(lambda x: np.sum(x * random.normal(size=3)))
+    assert not np.array_equal(slope(np.ones(3)), slope(np.ones(3)))
+    slope = cr.grad(lambda x: np.sum(x * np.random.normal(size=3)))
+    assert not np.array_equal(slope(np.ones(3)), slope(np.ones(3)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import chainrule as cr
 from chainrule import nn
@@ -16,3 +17,8 @@ def test_labels_may_be_a_list_a_column_or_traced():
     np.testing.assert_allclose(cr.jit(nn.cross_entropy)(logits, np.array(labels)), expected, rtol=1e-12)
     slope = cr.grad(nn.cross_entropy)(logits, np.array(labels, np.uint8))
     np.testing.assert_allclose(slope, (chances - np.eye(3)[labels]) / 2, rtol=1e-12)
+
+
+def test_a_label_below_zero_does_not_count_from_the_end():
+    with pytest.raises(IndexError):
+        cr.nn.cross_entropy(np.zeros((2, 3)), np.array([0, -1]))

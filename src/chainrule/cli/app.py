@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from chainrule.cli import show
-from chainrule.errors import ArgumentError, ChainruleError, DependencyError, ModelFileError
+from chainrule.errors import ArgumentError, ChainruleError, DataError, DependencyError, ModelFileError
 
 BAD_INPUT, MISSING_PACKAGE, OUR_FAULT = 2, 3, 1
 
@@ -130,6 +130,13 @@ def fit(
     if out is not None:
         _check_out(out, table)
     frame = read_table(table)
+    if "prediction" in frame.columns and "prediction" not in (target, *(drop or ())):
+        raise DataError(
+            "fit",
+            expected="columns of other names than 'prediction', where predictions will be written",
+            got="a column 'prediction'",
+            remedy="Rename it, or leave it out with --drop prediction.",
+        )
     result = fit_table(
         frame, target, task=task.value if task else None, drop=drop or (), keep=keep or (), hidden=_widths(hidden),
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, held_out=held_out, seed=seed,

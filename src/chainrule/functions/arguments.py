@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.errors import ArgumentError, DerivativeError, StructureError
+from chainrule.errors import ArgumentError, DerivativeError, SeveredGradientWarning, StructureError
+from chainrule.graph import Flat, Node, in_order
 from chainrule.pytree import LEAF, Structure, paths, unflatten
 from chainrule.trace import TracedFunction, is_number, trace_function
 from chainrule.types import is_floating
@@ -66,6 +68,7 @@ def select(
 ) -> Selection:
     """The inputs that `argnums` means. All of their leaves must be floating."""
     arguments = structure.children[0].children
+    argnums = tuple(argnums) if isinstance(argnums, list) else argnums
     asked = argnums if isinstance(argnums, tuple) else (argnums,)
     for number in asked:
         if not isinstance(number, int) or not -len(arguments) <= number < len(arguments):
@@ -86,8 +89,27 @@ def select(
             numbers.append(
                 _floating(operation, traced, place[leaf], leaf_names(function, structure)[leaf], leaves[leaf])
             )
+    warn_severed(traced, [traced.graph.inputs[number] for number in numbers])
     trees = tuple(arguments[k] for k in chosen)
     return Selection(tuple(numbers), trees[0] if not isinstance(argnums, tuple) else Structure(tuple, None, trees))
+
+
+def warn_severed(traced: TracedFunction, inputs: Sequence[Node]) -> None:
+    """Warn where Python took a floating-point number (`float(x)`, `math.sin(x)`) that depends on the inputs."""
+    moving = set(inputs)
+    roots = [guard.node for guard in traced.guards if is_floating(guard.node.dtype)]
+    for node in in_order(roots):
+        if node.operation is not None and not isinstance(node.operation.derivative, Flat):
+            moving |= {node} if any(operand in moving for operand in node.operands) else set()
+    for guard in traced.guards:
+        if guard.node in moving and is_floating(guard.node.dtype):
+            warnings.warn(
+                f"a number was taken out of a traced value (by float, item or a function of math) at {guard.location}: "
+                "the derivative takes it as constant. Use NumPy's function of the value itself, or say that it is so "
+                "meant: float(chainrule.stop_gradient(x)).",
+                SeveredGradientWarning,
+                stacklevel=2,
+            )
 
 
 def _places(leaves: Sequence[Any]) -> list[int | None]:

@@ -8,6 +8,7 @@ changed, make the function be traced again. (`jax.jit` goes on with the old valu
 from __future__ import annotations
 
 import functools
+import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
@@ -19,6 +20,8 @@ import numpy as np
 from chainrule.pytree import LEAF, Structure, flatten
 
 _EMPTY = object()
+_RANDOM = (np.random.Generator, np.random.RandomState)
+_CHANGING = (np.ndarray, set, *_RANDOM)
 _LIBRARIES = sys.stdlib_module_names | {"chainrule", "numpy", "scipy"}
 
 
@@ -37,6 +40,10 @@ class Environment:
     def holds(self) -> bool:
         """Whether all that was found is still there, unchanged."""
         return all(watch.holds() for watch in self._watches)
+
+    def drew(self) -> bool:
+        """Whether a random generator of NumPy's among it has been drawn from since."""
+        return not all(watch.holds() for watch in self._watches if watch.is_random)
 
     def _watch(self, owner: Any, read: Callable[[Any], Any], names: frozenset[str]) -> None:
         value = read(owner)
@@ -71,6 +78,8 @@ class Environment:
             self._watch(function, functools.partial(_cell, k), names)
         for name in sorted(names & function.__globals__.keys()):
             self._watch(function, functools.partial(_global, name), names)
+        if "random" in names:  # np.random.normal(...) draws from a generator that no name of the function holds
+            self._watch(np.random, lambda module: module.mtrand._rand, frozenset())
         if function.__defaults__ or function.__kwdefaults__:
             self._watch(function, lambda function: (function.__defaults__, function.__kwdefaults__), names)
 
@@ -96,7 +105,12 @@ class _Watch:
         leaves, self.structure = _leaves(value)
         self.owner, self.read = _weakly(owner), read
         self.leaves = [_weakly(leaf) for leaf in leaves]
-        self.copies = [(k, leaf.copy()) for k, leaf in enumerate(leaves) if isinstance(leaf, (np.ndarray, set))]
+        self.copies = [(k, _copy(leaf)) for k, leaf in enumerate(leaves) if isinstance(leaf, _CHANGING)]
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it is a random generator."""
+        return any(isinstance(copy, bytes) for _, copy in self.copies)
 
     def holds(self) -> bool:
         """Whether the same is there still."""
@@ -110,6 +124,16 @@ class _Watch:
         if structure != self.structure or any(now is not then() for now, then in zip(leaves, self.leaves, strict=True)):
             return False
         return all(_equal(leaves[k], copy) for k, copy in self.copies)
+
+
+def _copy(leaf: Any) -> Any:
+    """What to compare a thing with that can change in place: a copy, or the state of a random generator."""
+    return _state(leaf) if isinstance(leaf, _RANDOM) else leaf.copy()
+
+
+def _state(generator: Any) -> bytes:
+    kept = generator.bit_generator.state if isinstance(generator, np.random.Generator) else generator.get_state()
+    return pickle.dumps(kept)
 
 
 def _weakly(value: Any) -> Callable[[], Any]:
@@ -128,6 +152,8 @@ def _leaves(value: Any) -> tuple[list[Any], Structure]:
 
 def _equal(now: Any, then: Any) -> bool:
     """Whether an array has the bits that it had, or a set the elements."""
+    if isinstance(now, _RANDOM):
+        return _state(now) == then
     if isinstance(now, set):
         return now == then
     if now.shape != then.shape or now.dtype != then.dtype:

@@ -13,8 +13,9 @@ from chainrule.pytree import flatten
 def trace(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     """The graph that a function computes at arguments like these.
 
-    The inputs of the graph are the array leaves of the arguments, its outputs those of the result. Printing it shows
-    every node. `chainrule.evaluate_exactly(graph, *leaves)` evaluates it in fractions.
+    Python's decisions (`if x > 0`) are as these arguments make them, so the graph is the function's for arguments that
+    decide alike. The inputs of the graph are the array leaves of the arguments, its outputs those of the result.
+    Printing it shows every node. `chainrule.evaluate_exactly(graph, *leaves)` evaluates it in fractions.
 
     >>> import numpy as np
     >>> print(trace(lambda x: np.sin(x) * 2, 1.0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -172,7 +172,7 @@ def inline(prepared: Prepared, leaves: Sequence[Any]) -> Any:
     if prepared.guards:
         trace = placed[-1].owner
         trace.guards.extend(
-            Guard(value.node, guard.value) for value, guard in zip(placed[count:], prepared.guards, strict=True)
+            replace(guard, node=value.node) for value, guard in zip(placed[count:], prepared.guards, strict=True)
         )
     return prepared.assemble(placed[:count])
 

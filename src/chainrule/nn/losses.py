@@ -52,7 +52,8 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
             got=f"{np.result_type(labels)}",
             remedy="Convert them with astype(int); for probabilities of two classes take binary_cross_entropy.",
         )
-    scores = log_softmax(logits)
+    scores, count = log_softmax(logits), np.shape(logits)[1]
+    labels = np.where(labels < 0, count, labels)  # out of range, where an index below 0 would count from the end
     return -np.mean(np.take_along_axis(scores, labels[:, None], axis=1))
 
 

@@ -2,7 +2,7 @@
 
 from chainrule.trace.call import apply_function, traceable
 from chainrule.trace.function import TracedFunction, is_number, trace_function
-from chainrule.trace.trace import Guard, Trace, TracedInput
+from chainrule.trace.trace import Guard, Trace, TracedInput, running
 from chainrule.trace.traced import Traced, unwrap
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "TracedInput",
     "apply_function",
     "is_number",
+    "running",
     "trace_function",
     "traceable",
     "unwrap",

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.errors import ChainruleError, StructureError
 from chainrule.graph import Graph, Node, constant
 from chainrule.pytree import Structure, flatten, paths, tree_map, unflatten
-from chainrule.trace.trace import Guard, Trace, TracedInput
+from chainrule.trace.trace import Guard, Trace, TracedInput, running
 from chainrule.trace.traced import Traced
 from chainrule.types import ArrayType
 
@@ -82,6 +82,7 @@ def trace_function(
         weak = outer.weak if outer is not None else type(leaf) in (bool, int, float)
         given.append(Traced(node, trace, weak=weak, writable=False))
     args, kwargs = unflatten(structure, given)
+    token = running.set(trace)
     try:
         result = function(*args, **kwargs)
         auxiliary = None
@@ -95,6 +96,7 @@ def trace_function(
             raise error.__cause__ from None
         raise
     finally:
+        running.reset(token)
         trace.close()
     questions = [guard.node for guard in trace.guards]
     foreign = [node for node in Graph(inputs, [*nodes, *extra, *questions]).free if isinstance(node, TracedInput)]

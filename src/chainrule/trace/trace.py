@@ -7,6 +7,7 @@ needs, answers it, and records a guard: the graph holds for every input that giv
 from __future__ import annotations
 
 import itertools
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +15,21 @@ import numpy as np
 
 from chainrule.errors import LeakError
 from chainrule.graph import Constant, Input, Node, in_order, no_number
+from chainrule.source import Location, user_location
 from chainrule.types import ArrayType
 
 _serial = itertools.count()
+running: ContextVar[Trace | None] = ContextVar("running", default=None)
+"""The innermost trace whose function is running: what an array that is made inside belongs to."""
 
 
 @dataclass(frozen=True)
 class Guard:
-    """A decision of Python: the graph holds while `node` has this value."""
+    """A decision of Python, at a line of the user's: the graph holds while `node` has this value."""
 
     node: Node
     value: np.ndarray
+    location: Location | None = None
 
     def holds(self, value: Any) -> bool:
         """Whether this is the value that was decided on, bit for bit."""
@@ -84,7 +89,7 @@ class Trace:
         """The concrete value of a node that Python goes on to decide by, recorded as a guard."""
         value = self.value(node, construct)
         if not isinstance(node, Constant):
-            self.guards.append(Guard(node, value.copy()))  # it may be a view of a large array
+            self.guards.append(Guard(node, value.copy(), user_location()))  # it may be a view of a large array
         return value
 
     def close(self) -> None:

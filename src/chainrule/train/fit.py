@@ -149,11 +149,21 @@ class Driver:
             raise DivergenceError(
                 "fit",
                 expected="a finite loss",
-                got=f"{self.failure} in step {run.steps + 1}",
-                remedy="Take smaller steps, scale the data, or start elsewhere.",
+                got=f"{self.failure} in step {run.steps + 1}{self._not_finite()}",
+                remedy="Leave such rows out, or fill them in."
+                if self._not_finite()
+                else "Take smaller steps, scale the data, or start elsewhere.",
                 run=run,
             )
         return run
+
+    def _not_finite(self) -> str:
+        """Where the data themselves are infinite or NaN; empty where they are not."""
+        for number, array in enumerate(self.data):
+            rows = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))
+            if len(rows):
+                return f", and {array[rows[0]]} in row {rows[0]} of data[{number}]"
+        return ""
 
     def _slice(self, state: Any, count: int) -> Any:
         """The state after `count` steps, or fewer where the run stopped; a decision not seen before is traced."""

@@ -16,6 +16,7 @@ import numpy as np
 from chainrule.errors import ConcreteError, UnsupportedError
 from chainrule.functions import cond
 from chainrule.functions.arguments import trace_arguments
+from chainrule.functions.environment import Environment
 from chainrule.functions.gradient import prepare_value_and_grad, scalar_output
 from chainrule.functions.remember import Prepared, call_graph
 from chainrule.graph import Graph
@@ -45,7 +46,15 @@ class Variants:
                 location=self.prepared[-1].guards[-1].node.location,
             )
         leaves, structure = flatten(((params, *batch), {}))
+        surroundings = Environment(self.loss)
         prepared = self.prepare(self.loss, leaves, structure)
+        if surroundings.drew():
+            raise UnsupportedError(
+                "fit",
+                expected="a loss that is the same at every step",
+                got="one that draws from a random generator of NumPy's, which would be drawn from once",
+                remedy="Draw with chainrule.random from a key, which may be a part of the data or of the parameters.",
+            )
         if prepared.outer:
             raise UnsupportedError(
                 "fit",

@@ -25,6 +25,11 @@ def fit(*options):
     command("fit", "cars.csv", "--target", "mpg", "--epochs", "1", *options)
 
 
+def fit_with_a_feature_named_prediction():
+    Path("named.csv").write_text(CARS.replace("weight", "prediction"))
+    run(["fit", "named.csv", "--target", "mpg", "--epochs", "1"])
+
+
 def predict(table, *, out="out.csv"):
     """Predict for a table, with a model of the cars."""
     Path("cars.csv").write_text(CARS)
@@ -61,6 +66,7 @@ EXAMPLES = [
     ("fit with a width of zero", lambda: fit("--hidden", "0")),
     ("fit to a folder", lambda: fit("--out", ".")),
     ("fit to a folder that is not there", lambda: fit("--out", "models/cars")),
+    ("fit with a feature named prediction", fit_with_a_feature_named_prediction),
     ("fit over its own table", lambda: fit("--out", "cars.csv")),
     ("fit without its own target", lambda: fit("--drop", "mpg")),
     ("fit with a negative learning rate", lambda: fit("--learning-rate", "-1")),

@@ -34,6 +34,11 @@ def fit_that_decides_always_otherwise():
         fit(deciding_always_otherwise, batch_size=1, steps=8)
 
 
+def fit_that_draws_by_numpy():
+    random = np.random.default_rng(0)
+    fit(lambda theta, x, y: np.sum(theta) * random.normal() * x[0])
+
+
 def fit_inside_grad(scale):
     cr.fit(lambda theta, x: np.mean(scale * theta * x), 1.0, X, optimizer=cr.optim.adam(), steps=1)
 
@@ -68,6 +73,8 @@ EXAMPLES = [
     ("a loss that always decides otherwise", fit_that_decides_always_otherwise),
     ("fit inside grad", lambda: cr.grad(fit_inside_grad)(2.0)),
     ("a progress bar without rich", without_rich),
+    ("fit of a loss that draws by NumPy", fit_that_draws_by_numpy),
+    ("fit to data with a NaN", lambda: fit(data=(np.where(X == 3, np.nan, X), Y))),
     ("a split of everything", lambda: split_rows(10, 1.0, 0)),
     ("a split by a seed that is none", lambda: split_rows(10, 0.2, "today")),
     ("a split of one row", lambda: split_rows(1, 0.5, 0)),
