@@ -224,6 +224,7 @@ def test_other_value_errors_are_the_functions_own():
 
 def test_columns_of_other_libraries_meet_python_numbers():
     import polars
+
     column = polars.Series("a", [1.0, 2.0, 3.0])
     assert cr.grad(lambda w: np.sum((w * column) ** 2))(2.0) == 56
 
