@@ -1,0 +1,126 @@
+"""Elementary functions on vectors of float32 and float64, emitted as LLVM IR: no libm, no fast-math.
+
+`emit(builder, "exp", x)` emits a call of a function that is made once in a module for each name and type, internal,
+so that LLVM can inline it, and free of branches (but for one that skips the reduction of huge angles where no lane
+has one). It uses the intrinsics fma, sqrt, fabs, copysign and floor, which are instructions on every machine that has
+FMA (x86-64 from AVX2, arm64); without FMA, LLVM calls C's `fma` for each lane, which is right and slow.
+
+A result depends on its lane's operands alone and has the same bits at every width. Rounding is to nearest, subnormals
+are kept, zeros are signed, and at infinities, NaN and poles the value is NumPy's. The floating-point flags are not
+kept: a lane computes both sides of what it selects.
+
+Sources: J.-M. Muller, Elementary Functions: Algorithms and Implementation, 3rd ed. (2016); W. Cody and W. Waite,
+Software Manual for the Elementary Functions (1980); M. Payne and R. Hanek, ACM SIGNUM Newsletter 18 (1983). The
+coefficients are our own: `tests/native/fit_polynomials.py` computes them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import llvmlite.ir as ir
+
+from chainrule.errors import ArgumentError, DtypeError
+from chainrule.native import vector_math_exponential as exponential
+from chainrule.native import vector_math_logarithm as logarithm
+from chainrule.native import vector_math_special as special
+from chainrule.native import vector_math_trigonometric as trigonometric
+from chainrule.native.vector_math_lanes import Lanes, element, suffix
+
+FUNCTIONS: Mapping[str, Callable[..., Lanes]] = MappingProxyType(
+    {
+        function.__name__: function
+        for function in (
+            exponential.exp,
+            exponential.exp2,
+            exponential.expm1,
+            logarithm.log,
+            logarithm.log2,
+            logarithm.log10,
+            logarithm.log1p,
+            exponential.tanh,
+            exponential.sinh,
+            exponential.cosh,
+            trigonometric.sin,
+            trigonometric.cos,
+            trigonometric.tan,
+            trigonometric.arcsin,
+            trigonometric.arccos,
+            trigonometric.arctan,
+            trigonometric.arctan2,
+            special.erf,
+            special.erfc,
+            exponential.expit,
+            logarithm.log_expit,
+            logarithm.softplus,
+            logarithm.pow,
+            special.cbrt,
+            logarithm.arcsinh,
+            logarithm.arccosh,
+            logarithm.arctanh,
+            special.hypot,
+            logarithm.logaddexp,
+        )
+    }
+)
+
+
+def arity(name: str) -> int:
+    """How many operands a function takes.
+
+    >>> arity("exp"), arity("arctan2")
+    (1, 2)
+    """
+    return len(inspect.signature(_body(name)).parameters)
+
+
+def emit(builder: ir.IRBuilder, name: str, *operands: Any) -> Any:
+    """Emit a call of an elementary function on scalars or vectors of one float type, and return its value.
+
+    >>> module = ir.Module()
+    >>> kind = ir.VectorType(ir.FloatType(), 8)
+    >>> function = ir.Function(module, ir.FunctionType(kind, [kind]), "f")
+    >>> builder = ir.IRBuilder(function.append_basic_block())
+    >>> print(emit(builder, "exp", function.args[0]).type)
+    <8 x float>
+
+    Raises `ArgumentError` for an unknown name or a wrong number of operands, and `DtypeError` for operands that are not
+    floats of one type.
+    """
+    if len(operands) != arity(name):
+        raise ArgumentError(
+            name, expected=f"{arity(name)} operands", got=str(len(operands)), remedy="Pass each of them."
+        )
+    kinds = [operand.type for operand in operands]
+    if any(kind != kinds[0] for kind in kinds) or not isinstance(element(kinds[0]), (ir.FloatType, ir.DoubleType)):
+        raise DtypeError(
+            name,
+            expected="float or double, or vectors of them, of one type",
+            got=", ".join(map(str, kinds)),
+            remedy="Convert the operands first.",
+        )
+    return builder.call(_function(builder.module, name, kinds[0]), operands)
+
+
+def _body(name: str) -> Callable[..., Lanes]:
+    if name not in FUNCTIONS:
+        raise ArgumentError(
+            "emit", expected=f"one of {', '.join(FUNCTIONS)}", got=repr(name), remedy="Compose it of these."
+        )
+    return FUNCTIONS[name]
+
+
+def _function(module: ir.Module, name: str, kind: ir.Type) -> ir.Function:
+    """The function of this name and type in the module, made at its first use."""
+    symbol = f"chainrule.{name}.{suffix(kind)}"
+    if symbol in module.globals:
+        return module.globals[symbol]
+    function = ir.Function(module, ir.FunctionType(kind, [kind] * arity(name)), symbol)
+    function.linkage, function.calling_convention = "internal", "fastcc"
+    function.attributes.add("nounwind")
+    builder = ir.IRBuilder(function.append_basic_block())
+    builder.ret(_body(name)(*(Lanes(builder, argument) for argument in function.args)).value)
+    return function
