@@ -227,7 +227,7 @@ def _pull(node: Node, cotangents: Sequence[Part], wanted: Flags) -> tuple[Part, 
     for total, part in given_to(sums, by_constant).items():
         draft.carries[total] = zeros(total.type), total + part
     draft.slices |= given_to(seeds[count:], cotangents[count:])
-    draft.slices |= {value: value for value in values}  # for now: what stands in for the saved ones
+    draft.slices |= {value: value for value in values}  # they stand in for the saved ones
     draft.leave_out_unused()
     needed = [k for k, value in enumerate(values) if value in draft.slices]
     if needed:
