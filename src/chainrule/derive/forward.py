@@ -17,12 +17,12 @@ from chainrule.graph import (
     Structural,
     Tangents,
     apply,
-    constant,
     depends_on,
     in_order,
     project,
 )
 from chainrule.ops import cast
+from chainrule.ops.bodies import or_zero
 from chainrule.source import located
 from chainrule.types import is_floating
 
@@ -67,10 +67,7 @@ def push_by(derivative: Derivative, node: Node, tangents: Sequence[Any]) -> Any:
             terms = [times(tangents[k], partials[k]) for k in moving]
             return total([fill(term, node) for term in terms if term is not None and is_floating(node.dtype)])
         case Linear(_, _, True):
-            moved = tuple(
-                zeros(operand) if tangent is None else tangent
-                for operand, tangent in zip(operands, tangents, strict=True)
-            )
+            moved = tuple(map(or_zero, tangents, operands))
             return apply(operation, moved, parameters) if moving else None
         case Linear(_, numbers):
             moving = [k for k in moving if numbers is None or k in numbers]
@@ -91,11 +88,6 @@ def push_by(derivative: Derivative, node: Node, tangents: Sequence[Any]) -> Any:
 def fill(tangent: Node, node: Node) -> Node:
     """A tangent brought to the shape and dtype of the result."""
     return cast(np.broadcast_to(tangent, node.shape), node.dtype)
-
-
-def zeros(node: Node) -> Node:
-    """The tangent of an operand that nothing moves."""
-    return np.broadcast_to(constant(0, node.dtype), node.shape)
 
 
 def total(terms: Sequence[Node]) -> Tangent:

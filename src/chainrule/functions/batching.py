@@ -48,9 +48,8 @@ def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> C
     """A function of single examples as a function of many at once: one pass over arrays with one more axis.
 
     Args:
-        function: a function of pytrees of arrays. Inside it there are no concrete values, so Python cannot branch on
-        them. in_axes: the axis of each argument that counts the examples: an integer for all, or a tuple with an
-        entry for
+        function: a function of pytrees of arrays. In it there are no concrete values for Python to branch on.
+        in_axes: the axis of each argument that counts the examples: an integer for all, or a tuple with an entry for
             each positional argument, each an integer, None (the same for every example) or a tree of them.
         out_axes: where the axis goes in the results, likewise.
 

@@ -6,13 +6,12 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from chainrule.derive import reverse
 from chainrule.errors import DerivativeError
 from chainrule.functions.arguments import Argnums, name_of_function, select, trace_arguments
 from chainrule.functions.remember import Prepared, Remembered
 from chainrule.graph import Node, constant
+from chainrule.ops.bodies import or_zero
 from chainrule.pytree import LEAF, Structure, unflatten
 from chainrule.trace import TracedFunction
 from chainrule.types import is_floating
@@ -115,9 +114,4 @@ def scalar_output(operation: str, function: Callable[..., Any], traced: TracedFu
 def gradients(output: Node, inputs: Sequence[Node]) -> list[Node]:
     """The gradient of a scalar node by some inputs; zeros where it does not depend on one."""
     found = reverse([output], [constant(1, output.dtype)], inputs)
-    return [node if node is not None else zeros_like(given) for node, given in zip(found, inputs, strict=True)]
-
-
-def zeros_like(node: Node) -> Any:
-    """A node of zeros, of the shape and dtype of another."""
-    return np.broadcast_to(constant(0, node.dtype), node.shape)
+    return list(map(or_zero, found, inputs))

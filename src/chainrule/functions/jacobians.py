@@ -11,14 +11,15 @@ import numpy as np
 
 from chainrule.derive import batch, reverse
 from chainrule.functions.arguments import Argnums, Selection, as_arguments, rebuild, select, trace_arguments
-from chainrule.functions.gradient import grad, zeros_like
+from chainrule.functions.gradient import grad
 from chainrule.functions.products import jvp, tangents_of
 from chainrule.functions.remember import Prepared, Remembered
 from chainrule.graph import Input, Node, constant
 from chainrule.ops import cast
+from chainrule.ops.bodies import or_zero, zeros
 from chainrule.pytree import Structure, unflatten
 from chainrule.trace import TracedFunction
-from chainrule.types import is_floating
+from chainrule.types import ArrayType, is_floating
 
 
 def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -126,13 +127,8 @@ def _matrix(
 def _arrange(traced: TracedFunction, chosen: Selection, results: Sequence[Any]) -> Any:
     """Blocks in rows, as a tree of results that holds trees of arguments."""
     width = len(chosen.numbers)
-    rows = [rebuild_row(chosen.structure, results[k : k + width]) for k in range(0, len(results), width)]
+    rows = [unflatten(chosen.structure, results[k : k + width]) for k in range(0, len(results), width)]
     return rebuild(traced.structure, rows)
-
-
-def rebuild_row(structure: Structure, blocks: Sequence[Any]) -> Any:
-    """The blocks of one result as a tree like the arguments."""
-    return unflatten(structure, blocks)
 
 
 def _basis(nodes: Sequence[Node]) -> list[Node]:
@@ -167,7 +163,7 @@ def _rows(outputs: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
     floating = [node for node in outputs if is_floating(node.dtype)]
     seeds = [Input(node.type, "cotangent") for node in floating]
     found = reverse(floating, seeds, inputs)
-    pulled = [node if node is not None else zeros_like(given) for node, given in zip(found, inputs, strict=True)]
+    pulled = list(map(or_zero, found, inputs))
     many = batch(pulled, seeds, _basis(floating), [True] * len(seeds), _count(floating))
     start, blocks = 0, []
     for output in outputs:
@@ -175,9 +171,7 @@ def _rows(outputs: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
         for given, rows in zip(inputs, many, strict=True):
             shape = output.shape + given.shape
             blocks.append(
-                np.reshape(rows[start : start + size], shape)
-                if size
-                else np.broadcast_to(constant(0, given.dtype), shape)
+                np.reshape(rows[start : start + size], shape) if size else zeros(ArrayType(shape, given.dtype))
             )
         start += size
     return blocks

@@ -19,10 +19,10 @@ from chainrule.functions.arguments import (
     select,
     trace_arguments,
 )
-from chainrule.functions.gradient import zeros_like
 from chainrule.functions.partial import split
 from chainrule.functions.remember import Prepared, Remembered, call_graph, owned
 from chainrule.graph import Graph, Input, Node
+from chainrule.ops.bodies import or_zero
 from chainrule.pytree import Structure, flatten, flatten_like, paths, unflatten
 from chainrule.simplify import simplify
 from chainrule.trace import Traced, TracedFunction, is_number
@@ -196,7 +196,7 @@ def _pullback(traced: TracedFunction, inputs: Sequence[Node]) -> tuple[list[Inpu
     seeds = [Input(node.type, "cotangent") for node in traced.graph.outputs]
     used = [seed if is_floating(seed.dtype) else None for seed in seeds]
     found = reverse(traced.graph.outputs, used, inputs)
-    return seeds, [node if node is not None else zeros_like(given) for node, given in zip(found, inputs, strict=True)]
+    return seeds, list(map(or_zero, found, inputs))
 
 
 def _pushforward(traced: TracedFunction, inputs: Sequence[Node]) -> tuple[list[Input], list[Node]]:
@@ -206,8 +206,7 @@ def _pushforward(traced: TracedFunction, inputs: Sequence[Node]) -> tuple[list[I
 
 def tangents_of(outputs: Sequence[Node], inputs: Sequence[Node], tangents: Sequence[Node]) -> list[Node]:
     """The tangents of the outputs; zeros where none reaches one."""
-    found = forward(outputs, inputs, tangents)
-    return [node if node is not None else zeros_like(output) for node, output in zip(found, outputs, strict=True)]
+    return list(map(or_zero, forward(outputs, inputs, tangents), outputs))
 
 
 def _all(

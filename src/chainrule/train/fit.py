@@ -45,16 +45,16 @@ def fit(
     """Train parameters by descent on a loss.
 
     Args:
-        loss: `loss(params, *batch)` gives one floating-point number; ordinary NumPy. Python may decide on traced
-        values. params: a pytree of floating-point arrays, where the run starts.
+        loss: `loss(params, *batch)` gives one floating-point number; ordinary NumPy, in which Python may decide.
+        params: a pytree of floating-point arrays, where the run starts.
         data: a tuple of arrays that share their first axis, the examples.
         optimizer: a descent rule, such as `chainrule.optim.adam(1e-3)`.
         batch_size: examples in a step; None takes all. The last step of an epoch takes the examples that are left.
         epochs, steps: how long: passes over the data, or steps. Give one.
         seed: decides the order of the examples (and the validation rows). The same seed gives the same bits.
-        validation: data to evaluate the loss on after each epoch: a fraction of the rows, held back, or a tuple of
-        arrays. patience: stop after this many epochs without a better validation loss; the best parameters are then
-        returned. shuffle: draw a new order of the examples for each epoch.
+        validation: what to evaluate the loss on after each epoch: a fraction of the rows, held back, or arrays.
+        patience: stop after this many epochs without a better validation loss, and return the best parameters.
+        shuffle: draw a new order of the examples for each epoch.
         progress: None shows a bar on a terminal, True always, False never; or a function that receives `Progress`.
 
     Returns:
@@ -146,12 +146,13 @@ class Driver:
             status = STOPPED_EARLY
         run = self._finish(state, status, time.perf_counter() - began)
         if state["status"] == NOT_FINITE:
+            culprit = self._not_finite()
             raise DivergenceError(
                 "fit",
                 expected="a finite loss",
-                got=f"{self.failure} in step {run.steps + 1}{self._not_finite()}",
+                got=f"{self.failure} in step {run.steps + 1}{culprit}",
                 remedy="Leave such rows out, or fill them in."
-                if self._not_finite()
+                if culprit
                 else "Take smaller steps, scale the data, or start elsewhere.",
                 run=run,
             )

@@ -13,9 +13,8 @@ import numpy as np
 
 from chainrule import nn, optim
 from chainrule.errors import ArgumentError, ModelFileError
-from chainrule.evaluate import Program
+from chainrule.evaluate import evaluate
 from chainrule.functions import trace
-from chainrule.graph import Graph
 from chainrule.nn import ACTIVATIONS, Sequential, multilayer_perceptron
 from chainrule.optim.optimizer import check_number
 from chainrule.pytree import flatten
@@ -57,8 +56,7 @@ class TableModel:
         return softmax(self._outputs(self.preprocessor.transform(frame)))
 
     def _outputs(self, features: np.ndarray) -> np.ndarray:
-        graph = trace(lambda x: self.network(x), features)
-        return np.asarray(Program(Graph(graph.inputs, graph.outputs)).run([features])[0])
+        return evaluate(trace(self.network, features), features)[0]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a file, in one step; see `chainrule.train.model_file.write_model`."""
