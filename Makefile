@@ -2,6 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 PYTEST := $(BIN)/python -m pytest
 DEMO := build/demo
 WORKERS ?= 2
@@ -13,10 +14,10 @@ CANDIDATES := $(PYTHON) python3.11 python3.12 python3.13 python3 python
 SUITABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo docs oracle fuzz-models clean
+.PHONY: help setup test demo docs oracle fuzz-models interruptions math-range bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.setup-done ## make .venv and install the project with all that its tests and doors need
 
@@ -44,10 +45,16 @@ oracle: $(VENV)/.oracle-done ## compare values and derivatives with PyTorch's (i
 	$(PYTEST) tests/oracle
 
 fuzz-models: setup ## load 20,000 altered model files
-	$(PYTEST) tests/long
+	$(PYTEST) tests/long/test_model_fuzz.py
+
+math-range: setup ## every float32 through every elementary function (an hour; CHAINRULE_MATH_STRIDE=64: a minute)
+	$(PYTEST) tests/long/test_math_range.py
+
+bench: $(BENCH)/.setup-done ## measure beside torch, jax and scikit-learn; SECTIONS="mnist wide", FLAGS=--quick
+	$(BENCH)/bin/python -m bench $(SECTIONS) $(FLAGS) --write docs/performance.md
 
 clean: ## remove all that the other targets made, .venv too
-	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) build dist .coverage .coverage.* .hypothesis .pytest_cache .ruff_cache
 	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp is older than pyproject.toml when the dependencies may have changed: then pip looks again.
@@ -70,4 +77,10 @@ $(VENV)/.setup-done: pyproject.toml
 
 $(VENV)/.oracle-done: $(VENV)/.setup-done
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[oracle]'
+	@touch $@
+
+# The peers are large, and held at versions of their own, so they have an environment of their own.
+$(BENCH)/.setup-done: bench/requirements.txt pyproject.toml | $(VENV)/.setup-done
+	$(BIN)/python -m venv --clear $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r bench/requirements.txt -e .
 	@touch $@

@@ -30,12 +30,13 @@ from chainrule.functions import (
 )
 from chainrule.graph import Graph, parse_graph, print_graph
 from chainrule.pytree import register_pytree, tree_map
-from chainrule.train import Run, fit
+from chainrule.train import Run, Runs, fit, fit_many
 
 __all__ = [
     "ChainruleError",
     "Graph",
     "Run",
+    "Runs",
     "check_grads",
     "checkpoint",
     "cond",
@@ -44,6 +45,7 @@ __all__ = [
     "evaluate",
     "evaluate_exactly",
     "fit",
+    "fit_many",
     "fori_loop",
     "grad",
     "hessian",

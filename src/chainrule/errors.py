@@ -7,6 +7,7 @@ clauses go on working.
 from __future__ import annotations
 
 import copyreg
+import os
 from types import EllipsisType
 
 from chainrule.source import Location, user_location
@@ -107,12 +108,42 @@ class DependencyError(ChainruleError, ImportError):
     """An optional package that the call needs and that is not installed."""
 
 
+class NativeError(ChainruleError, RuntimeError):
+    """LLVM refused what the compiler gave it: a fault of chainrule's. `reproducer` holds the LLVM IR it refused.
+
+    >>> error = NativeError("compile", expected="valid IR", got="'x'", remedy="Report it.", reproducer="define ...")
+    >>> error.reproducer
+    'define ...'
+    """
+
+    def __init__(self, operation: str, *, expected: str, got: str, remedy: str, reproducer: str) -> None:
+        super().__init__(operation, expected=expected, got=got, remedy=remedy)
+        self.reproducer = reproducer
+
+    def write_reproducer(self, folder: str | os.PathLike[str] | None = None) -> str:
+        """Write the IR to a new file, in the folder for temporary files unless another is given: the file's path."""
+        import tempfile  # takes some milliseconds, of which an import of chainrule has no use
+
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="chainrule-", suffix=".ll", dir=folder, delete=False, encoding="utf-8"
+        ) as file:
+            file.write(self.reproducer)
+        return file.name
+
+
 class DataError(ChainruleError, ValueError):
     """Data that a model cannot be fitted to or applied to: a missing column, an empty table, an infinite target."""
 
 
 class ModelFileError(ChainruleError, ValueError):
     """A model file that is truncated, altered, hostile or not chainrule's."""
+
+
+class AllocationError(ChainruleError, MemoryError):
+    """Memory that the machine does not give, asked for before anything is computed; the message says how many bytes."""
+
+    def __reduce__(self) -> tuple[object, ...]:  # MemoryError has a __new__ of its own, which refuses classes like this
+        return Exception.__new__, (type(self), *self.args), self.__dict__
 
 
 class DivergenceError(ChainruleError, FloatingPointError):

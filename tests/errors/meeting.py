@@ -52,7 +52,9 @@ def watched(source: Path = SOURCE) -> Iterator[dict[int, frozenset[Site]]]:
     kept = []  # no error is freed inside, so an id means one error
 
     def enter(kind: type[ChainruleError], *args: Any, **options: Any) -> ChainruleError:
-        error = super(ChainruleError, kind).__new__(kind, *args)
+        # MemoryError's own __new__ refuses a class that has another base first
+        new = Exception.__new__ if issubclass(kind, MemoryError) else super(ChainruleError, kind).__new__
+        error = new(kind, *args)
         kept.append(error)
         made[id(error)] = frozenset(sites_on_stack(sys._getframe(1), source))
         return error

@@ -6,24 +6,22 @@ errors.
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import llvmlite.binding as llvm
 import llvmlite.ir as ir
 import mpmath as mp
 import numpy as np
 import pytest
-from numpy._core import tests as numpy_tests
+from scipy import special
 
 from chainrule.errors import ArgumentError, DtypeError
 from chainrule.native import polynomials
 from chainrule.native.vector_math import FUNCTIONS, arity, emit
-from tests.native import fit_polynomials
+from tests.native import fit_polynomials, machine
 
 POINTS = int(os.environ.get("CHAINRULE_MATH_POINTS", "1000"))
 WIDTHS = (1, 3, 4, 8, 16)
@@ -34,68 +32,12 @@ Array = np.ndarray[Any, Any]
 # Compiling
 
 
-def _machine() -> llvm.TargetMachine:
-    """A new one each time: the engine owns it."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    return llvm.Target.from_default_triple().create_target_machine(
-        opt=3, cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten()
-    )
-
-
-def _loop(module: ir.Module, name: str, kind: ir.Type, lanes: int) -> None:
-    """Emit run_<name>(count, operands..., result) over arrays whose length is a multiple of the lanes."""
-    integer, vector = ir.IntType(64), ir.VectorType(kind, lanes) if lanes > 1 else kind
-    signature = ir.FunctionType(ir.VoidType(), [integer, *[kind.as_pointer()] * (arity(name) + 1)])
-    function = ir.Function(module, signature, f"run_{name}")
-    count, *arrays = function.args
-    build = ir.IRBuilder(function.append_basic_block())
-    before, body, after = build.block, build.append_basic_block(), build.append_basic_block()
-    build.branch(body)
-    build.position_at_end(body)
-    i = build.phi(integer)
-    i.add_incoming(integer(0), before)
-    *operands, result = (build.bitcast(build.gep(array, [i]), vector.as_pointer()) for array in arrays)
-    build.store(emit(build, name, *(build.load(operand, align=4) for operand in operands)), result, align=4)
-    following = build.add(i, integer(lanes))
-    i.add_incoming(following, build.block)
-    build.cbranch(build.icmp_unsigned("<", following, count), body, after)
-    build.position_at_end(after)
-    build.ret_void()
-
-
 def compiled(names: tuple[str, ...], dtype: Any, lanes: int) -> dict[str, Callable[..., Array]]:
     """The functions as NumPy functions."""
-    module = ir.Module()
-    module.triple = llvm.get_process_triple()
-    for name in names:
-        _loop(module, name, ir.FloatType() if dtype is np.float32 else ir.DoubleType(), lanes)
-    parsed = llvm.parse_assembly(str(module))
-    parsed.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    machine = _machine()
-    passes = llvm.create_pass_builder(machine, options)
-    passes.getModulePassManager().run(parsed, passes)
-    engine = llvm.create_mcjit_compiler(parsed, machine)
-    engine.finalize_object()
-
-    def bind(name: str) -> Callable[..., Array]:
-        entry = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p] * (arity(name) + 1))(
-            engine.get_function_address(f"run_{name}")
-        )
-
-        def call(*operands: Any) -> Array:
-            arrays = [np.asarray(operand, dtype).ravel() for operand in operands]
-            size = arrays[0].size
-            padded = [np.concatenate([array, np.ones(-size % lanes, dtype)]) for array in arrays]
-            result = np.empty_like(padded[0])
-            entry(result.size, *(array.ctypes.data for array in (*padded, result)))
-            assert engine is not None  # the engine owns the code
-            return result[:size]
-
-        return call
-
-    return {name: bind(name) for name in names}
+    return machine.compiled(
+        {name: (lambda build, *x, name=name: emit(build, name, *x), [dtype] * arity(name), dtype) for name in names},
+        lanes,
+    )
 
 
 @functools.cache
@@ -120,13 +62,23 @@ TRUTH: dict[str, Callable[..., Any]] = {
     "expit": lambda x: 1 / (1 + mp.exp(-x)), "log_expit": lambda x: -mp.log1p(mp.exp(-x)),
     "softplus": lambda x: mp.log1p(mp.exp(x)), "pow": mp.power, "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
     "arcsinh": mp.asinh, "arccosh": mp.acosh, "arctanh": mp.atanh, "hypot": mp.hypot, "logaddexp": _log_sum,
+    "gammaln": mp.loggamma, "digamma": mp.digamma, "erfcx": lambda x: mp.exp(x * x) * mp.erfc(x),
 }
 # The largest error allowed, in units in the last place: a little over the largest seen with CHAINRULE_MATH_POINTS=6000.
 BOUNDS: dict[str, float] = {
     **dict.fromkeys(FUNCTIONS, 0.85),
-    **dict.fromkeys(("softplus", "log_expit", "expm1", "erf"), 1.0),
-    "erfc": 1.25,
+    **dict.fromkeys(("exp", "softplus", "log_expit", "expm1", "erf", "erfc", "gammaln", "digamma", "erfcx"), 1.0),
 }
+# The short ways of float32 have more, as `vector_math_single` says: within 2 units over the whole range.
+SHORT = ("exp", "tanh", "sin", "cos", "expit", "softplus", "log_expit", "erf", "erfc")
+BOUNDS_SINGLE = BOUNDS | dict.fromkeys(SHORT, 1.6)
+
+
+def bound(name: str, dtype: Any) -> float:
+    """The largest error allowed."""
+    return (BOUNDS_SINGLE if dtype is np.float32 else BOUNDS)[name]
+
+
 # fmt: on
 
 
@@ -154,8 +106,12 @@ def samples(name: str, dtype: Any, points: int = POINTS) -> list[Array]:
         x = np.concatenate([x[np.abs(x) < 1], 1 - x[(np.abs(x) < 1) & (x > 0)], x[x > 1] if name == "log1p" else x[:0]])
     elif name == "arccosh":
         x = np.concatenate([x[x > 1], 1 + np.abs(x[np.abs(x) < 1])])
-    elif name in ("erf", "erfc", "softplus", "log_expit", "expit", "logaddexp", "cosh", "sinh", "tanh"):
+    elif name in ("gammaln", "digamma"):
+        x = np.abs(x)
+        x = np.concatenate([x[(x > 0) & (x < 1e30)], random.uniform(0.5, 3, size).astype(dtype)])
+    elif name in ("erf", "erfcx", "erfc", "softplus", "log_expit", "expit", "logaddexp", "cosh", "sinh", "tanh"):
         x = np.concatenate([x[np.abs(x) < 2000], random.uniform(-28, 28, size).astype(dtype)])  # beyond: test_edges
+        x = x[x > -26] if name == "erfcx" else x
     return [x, np.resize(y, x.size)][: arity(name)]
 
 
@@ -194,7 +150,7 @@ def test_accuracy(name: str, dtype: Any) -> None:
             min(1.0, abs(float(t)) / abs(float(max(*o))))
             for t, o in zip(truth, zip(*operands, strict=True), strict=True)
         ]
-    assert found.max() <= BOUNDS[name]
+    assert found.max() <= bound(name, dtype)
 
 
 def test_huge_angles() -> None:
@@ -208,7 +164,7 @@ def test_huge_angles() -> None:
         with mp.workprec(1200):
             for name in ("sin", "cos", "tan"):
                 truth = [TRUTH[name](mp.mpf(float(v))) for v in x]
-                assert errors(everything(dtype, 4)[name](x), truth).max() <= BOUNDS[name]
+                assert errors(everything(dtype, 4)[name](x), truth).max() <= bound(name, dtype)
 
 
 # Edges
@@ -218,13 +174,15 @@ def _reference(name: str) -> Callable[..., Any]:
     """NumPy's function, or what it would be: at the edges."""
     others: dict[str, Callable[..., Any]] = {
         "pow": np.power,
+        # SciPy's is infinite at subnormal numbers
+        "gammaln": lambda x: np.where(np.abs(x) < 1e-300, -np.log(np.abs(x)), special.gammaln(x)),
         "expit": lambda x: 1 / (1 + np.exp(-x)),
         "softplus": lambda x: np.logaddexp(x, 0),
         "log_expit": lambda x: -np.logaddexp(-x, 0),
         "erf": lambda x: np.where(np.isnan(x) | (x == 0), x, np.sign(x)),
         "erfc": lambda x: np.where(np.isnan(x), x, 1 - np.sign(x)),
     }
-    return others.get(name) or getattr(np, name)
+    return others.get(name) or getattr(np, name, None) or getattr(special, name)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -246,7 +204,7 @@ def test_edges(name: str, dtype: Any) -> None:
 
 
 def _table(name: str) -> list[tuple[str, int, int, int]]:
-    path = Path(numpy_tests.__path__[0]) / "data" / f"umath-validation-set-{name}.csv"
+    path = Path(np.__file__).parent / "_core" / "tests" / "data" / f"umath-validation-set-{name}.csv"
     rows = [line.split(",") for line in path.read_text().splitlines() if line.startswith("np.float")]
     return [(kind.removeprefix("np."), int(x, 16), int(y, 16), int(ulps)) for kind, x, y, ulps in rows]
 
@@ -287,27 +245,35 @@ def test_every_width_gives_the_same_bits(dtype: Any) -> None:
 # Planted faults
 
 USER = {"exp": "exp", "log": "pow", "sin": "sin", "cos": "cos", "atan": "arctan", "asin": "arcsin", "erf": "erf",
-        "cbrt": "cbrt", "erfc": "erfc"}  # fmt: skip
+        "cbrt": "cbrt", "erfc": "erfc", "log_1": "log", "tanh": "tanh", "erfc_log": "erf", "gammaln_1": "gammaln",
+        "gammaln_2": "gammaln", "digamma": "digamma"}  # fmt: skip
+TABLED = [
+    (table, dtype, format)
+    for table, formats in polynomials.POLYNOMIALS.items()
+    for dtype, format in ((np.float32, "f32"), (np.float64, "f64"))
+    if format in formats
+]
 
 
-@pytest.mark.parametrize("table", polynomials.POLYNOMIALS)
-@pytest.mark.parametrize("dtype", FLOATS)
-def test_a_wrong_coefficient_is_caught(table: str, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    name, format = USER[table], "f32" if dtype is np.float32 else "f64"
+@pytest.mark.parametrize(("table", "dtype", "format"), TABLED)
+def test_a_wrong_coefficient_is_caught(table: str, dtype: Any, format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = USER[table]
     right = polynomials.POLYNOMIALS[table]
     operands, truth = true_values(name, dtype)
+    if len(right[format]) > 8:  # enough to see each of many, which take long
+        operands, truth = [operand[::4] for operand in operands], truth[::4]
     for i, coefficient in enumerate(right[format]):
         wrong = (*right[format][:i], coefficient * 4, *right[format][i + 1 :])
         monkeypatch.setitem(polynomials.POLYNOMIALS, table, {**right, format: wrong})
         found = errors(compiled((name,), dtype, 8)[name](*operands), truth)
-        assert found.max() > BOUNDS[name], f"coefficient {i} of {table}"
+        assert found.max() > bound(name, dtype), f"coefficient {i} of {table}"
 
 
-@pytest.mark.parametrize("digits", [24, 53])
-@pytest.mark.parametrize("table", polynomials.POLYNOMIALS)
-def test_the_table_is_what_the_script_computes(table: str, digits: int) -> None:
-    computed, _ = fit_polynomials.fit(table, digits)
-    np.testing.assert_array_equal(polynomials.POLYNOMIALS[table]["f32" if digits == 24 else "f64"], computed)
+@pytest.mark.parametrize(("table", "dtype", "format"), TABLED)
+def test_the_table_is_what_the_script_computes(table: str, dtype: Any, format: str) -> None:
+    known = polynomials.POLYNOMIALS[table][format]
+    computed, _ = fit_polynomials.fit(table, 24 if dtype is np.float32 else 53, len(known) - 1)
+    np.testing.assert_array_equal(known, computed)
 
 
 # Emission

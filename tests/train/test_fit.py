@@ -75,7 +75,7 @@ def test_every_row_is_seen_once_an_epoch_and_in_a_new_order():
         epochs=2,
         progress=seen.append,
     )
-    assert [(p.step, p.total, p.epoch) for p in seen] == [(2, 4, 1), (4, 4, 2)]
+    assert (seen[-1].step, seen[-1].total, seen[-1].epoch) == (4, 4, 2)
     orders = [
         cr.fit(
             loss, np.zeros(count), (np.arange(count),), optimizer=cr.optim.gradient_descent(1.0), batch_size=5, epochs=k
@@ -183,11 +183,14 @@ def test_divergence_keeps_the_last_finite_state(data):
 
 def test_interruption_returns_what_was_reached(data):
     def stop(progress: Progress):
-        if progress.epoch == 2:
+        if progress.epoch >= 2:
+            reached.append(progress)
             raise KeyboardInterrupt
 
-    run = cr.fit(line, start(), data, optimizer=cr.optim.adam(0.1), batch_size=8, epochs=9, progress=stop)
-    assert (run.status, run.epochs) == ("interrupted", 2)
+    reached: list[Progress] = []
+    run = cr.fit(line, start(), data, optimizer=cr.optim.adam(0.1), batch_size=8, epochs=10**6, progress=stop)
+    assert (run.status, run.steps, run.epochs) == ("interrupted", reached[0].step, reached[0].epoch)
+    assert run.losses[-1] == reached[0].loss
     assert "interrupted" in repr(run)
 
 

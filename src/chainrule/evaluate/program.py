@@ -21,6 +21,8 @@ class Program:
     constant into that meaning's numbers.
     """
 
+    is_machine_code = False
+
     def __init__(
         self, graph: Graph, meaning: str = "reference", read: Callable[[np.ndarray], Any] = lambda value: value
     ) -> None:
@@ -62,12 +64,12 @@ class Program:
                     memory[slot] = None
         except Exception as error:
             if node is not None and node.location is not None:
-                _place(error, node)  # the line that asked for the value, not the one that ran the graph
+                place_error(error, node)  # the line that asked for the value, not the one that ran the graph
             raise
         return [memory[slot] for slot in self._outputs]
 
 
-def _place(error: Exception, node: Node) -> None:
+def place_error(error: BaseException, node: Node) -> None:
     """Say which line of the user's an error is about: in it if it is ours, else in a note, as of a singular matrix."""
     if isinstance(error, ChainruleError):
         error.place(node.location)

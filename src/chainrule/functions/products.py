@@ -10,7 +10,6 @@ import numpy as np
 
 from chainrule.derive import forward, reverse
 from chainrule.errors import DerivativeError, StructureError
-from chainrule.evaluate import Program
 from chainrule.functions.arguments import (
     Selection,
     as_arguments,
@@ -19,6 +18,7 @@ from chainrule.functions.arguments import (
     select,
     trace_arguments,
 )
+from chainrule.functions.executable import Runs, executable
 from chainrule.functions.partial import split
 from chainrule.functions.remember import Prepared, Remembered, call_graph, owned
 from chainrule.graph import Graph, Input, Node
@@ -143,9 +143,9 @@ class _Product:
         self.graph = graph
 
     @functools.cached_property
-    def program(self) -> Program:
+    def program(self) -> Runs:
         """The graph, simplified, as calls of NumPy."""
-        return Program(simplify(self.graph))
+        return executable(simplify(self.graph))
 
     def __call__(self, leaves: list[Any]) -> list[Any]:
         """The outputs at these values of the inputs; traced ones where a value is."""

@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from chainrule.errors import ChainruleError
-from chainrule.evaluate import Program
 from chainrule.functions.environment import Environment
+from chainrule.functions.executable import executable
 from chainrule.graph import Graph, Input, Node, as_node, substitute
 from chainrule.pytree import Structure, flatten
 from chainrule.simplify import simplify
@@ -45,8 +45,9 @@ class Entry:
     def __init__(self, prepared: Prepared, environment: Environment) -> None:
         self.assemble, self.guards, self.environment = prepared.assemble, prepared.guards, environment
         self.graph = simplify(Graph(prepared.inputs, prepared.outputs))
-        self.program = Program(self.graph)
-        self.questions = Program(Graph(prepared.inputs, [guard.node for guard in self.guards])) if self.guards else None
+        self.program = executable(self.graph)
+        asked = [guard.node for guard in self.guards]
+        self.questions = executable(Graph(prepared.inputs, asked)) if asked else None
 
     def holds(self, values: list[np.ndarray]) -> bool:
         """Whether Python would decide for these values as it did when the function was traced."""

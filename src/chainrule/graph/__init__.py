@@ -3,6 +3,18 @@
 from chainrule.graph.calculus import calculus
 from chainrule.graph.derivative import Derivative, Flat, Linear, Partials, Structural, Tangents
 from chainrule.graph.graph import Graph, depends_on, rebuild, substitute
+from chainrule.graph.lowering import (
+    Composed,
+    Condition,
+    Element,
+    Evaluated,
+    Flow,
+    Fold,
+    Lowering,
+    Routine,
+    SameElements,
+    Statements,
+)
 from chainrule.graph.node import Constant, Input, Node, apply, as_node, constant, in_order, project
 from chainrule.graph.operation import OPERATIONS, Operation, Sample
 from chainrule.graph.parser import parse_graph
@@ -25,16 +37,26 @@ __all__ = [
     "METHODS",
     "OPERATIONS",
     "ArrayProtocols",
+    "Composed",
+    "Condition",
     "Constant",
     "Derivative",
+    "Element",
+    "Evaluated",
     "Flat",
+    "Flow",
+    "Fold",
     "Graph",
     "Input",
     "Linear",
+    "Lowering",
     "Node",
     "Operation",
     "Partials",
+    "Routine",
+    "SameElements",
     "Sample",
+    "Statements",
     "Structural",
     "Tangents",
     "apply",

@@ -16,6 +16,7 @@ import numpy as np
 
 from chainrule.errors import GraphError
 from chainrule.graph.derivative import Linear
+from chainrule.graph.lowering import Evaluated
 from chainrule.graph.operation import Operation
 from chainrule.graph.protocols import ArrayProtocols, call_function
 from chainrule.source import Location, user_location
@@ -184,6 +185,7 @@ project = Operation(
     batch=lambda operands, batched, size, *, index: (
         operands[0] if isinstance(operands[0], tuple) else operands[0].results
     )[index],
+    lowering=Evaluated(),
     latex=r"{{{0}}}_{{{index}}}",
     samples=lambda: (),
     rejects=lambda: (),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import GraphError
 from chainrule.graph.derivative import Derivative
+from chainrule.graph.lowering import Lowering
 
 if TYPE_CHECKING:
     from chainrule.graph.node import Node
@@ -45,6 +46,8 @@ class Operation:
     batch: Callable[..., Any]
     """(operands, batched, size, **parameters) -> result with the new axis in front. `batched[k]` says whether operand
     k has that axis, in front too."""
+    lowering: Lowering
+    """How machine code computes it."""
     latex: str
     """One `{0}` for each operand; `{name}` for a parameter."""
     samples: Callable[[], Iterable[Sample]]

@@ -8,7 +8,7 @@ on lanes or on threads; the verifier holds it to the promise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -16,7 +16,18 @@ import numpy as np
 
 from chainrule.errors import GraphError
 from chainrule.loops.arithmetic import run_body
-from chainrule.loops.scalar import INDEX, ROLES, Buffer, Index, Load, Scalar, in_order, lift
+from chainrule.loops.scalar import (
+    INDEX,
+    ROLES,
+    Buffer,
+    Index,
+    Load,
+    Scalar,
+    apply,
+    constant,
+    in_order,
+    lift,
+)
 from chainrule.types import check_dtype
 
 Kind: TypeAlias = Literal["serial", "parallel"]
@@ -158,6 +169,42 @@ def loops(
     return body
 
 
+def each(
+    shape: Sequence[int], body: Callable[[tuple[Index, ...]], Statement], serial: Container[int] = ()
+) -> tuple[Statement, ...]:
+    """`body(index)` for each place of a shape, in loops that are parallel but along the axes that are `serial`.
+
+    >>> x, out = buffer("x", (3,), "float32"), buffer("out", (3,), "float32", "output")
+    >>> print(*each((3,), lambda index: store(out, index, x[index] * 2)))
+    parallel for i0 in 0..3: out[i0] = x[i0] * 2
+    """
+    index = tuple(Index(f"i{axis}") for axis in range(len(shape)))
+    found: tuple[Statement, ...] = (body(index),)
+    for axis in reversed(range(len(shape))):
+        found = (loop(index[axis], shape[axis], *found, kind="serial" if axis in serial else "parallel"),)
+    return found
+
+
+def aligned(index: Sequence[Any], shape: Sequence[int]) -> tuple[Any, ...]:
+    """The place in an array of this shape that is broadcast to where `index` points.
+
+    >>> [str(one) for one in aligned((Index("i"), Index("j"), Index("k")), (1, 4))]
+    ['0', 'k']
+    """
+    own = index[len(index) - len(shape) :]
+    return tuple(constant(0, INDEX) if length == 1 else one for one, length in zip(own, shape, strict=True))
+
+
+def is_within(place: Scalar, length: int) -> Scalar:
+    """Whether a computed index is inside an axis."""
+    return (place >= 0) & (place < length)
+
+
+def within(place: Scalar, length: int) -> Scalar:
+    """A computed index brought inside an axis, so that nothing outside is ever read or written."""
+    return apply("maximum", apply("minimum", place, length - 1), 0)
+
+
 def as_indices(indices: Any) -> tuple[Scalar, ...]:
     """One index, or a tuple of them, as scalars."""
     return tuple(lift(one, INDEX) for one in (indices if isinstance(indices, tuple) else (indices,)))
@@ -190,6 +237,22 @@ def elementwise_kernel(
     out = buffer("out", shape, dtypes[-1], "output")
     value = run_body(body, tuple(one[indices] for one in inputs), out.dtype, **parameters)
     return Kernel(name, (*inputs, out), loops(indices, shape, store(out, indices, value), kind="parallel"))
+
+
+def neutral(combine: str, dtype: np.dtype) -> Any:
+    """The number that leaves every other as it is.
+
+    >>> neutral("maximum", np.dtype("int8")), neutral("sum", np.dtype("float32"))
+    (-128, 0)
+    """
+    if combine in ("maximum", "minimum"):
+        low = combine == "maximum"
+        if dtype.kind == "f":
+            return -np.inf if low else np.inf
+        if dtype.kind == "b":
+            return not low
+        return int(np.iinfo(dtype).min if low else np.iinfo(dtype).max)
+    return {"sum": 0, "product": 1, "any": False, "all": True}[combine]
 
 
 # --------------------------------------------------------------------------------------------------------------- walks

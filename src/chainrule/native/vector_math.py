@@ -2,12 +2,14 @@
 
 `emit(builder, "exp", x)` emits a call of a function that is made once in a module for each name and type, internal,
 so that LLVM can inline it, and free of branches (but for one that skips the reduction of huge angles where no lane
-has one). It uses the intrinsics fma, sqrt, fabs, copysign and floor, which are instructions on every machine that has
-FMA (x86-64 from AVX2, arm64); without FMA, LLVM calls C's `fma` for each lane, which is right and slow.
+has one). It uses the intrinsics fma, sqrt, fabs, copysign, floor and rint, which are instructions on every machine that
+has FMA (x86-64 from AVX2, arm64); without FMA, LLVM calls C's `fma` for each lane, which is right and slow.
 
-A result depends on its lane's operands alone and has the same bits at every width. Rounding is to nearest, subnormals
-are kept, zeros are signed, and at infinities, NaN and poles the value is NumPy's. The floating-point flags are not
-kept: a lane computes both sides of what it selects.
+Errors are at most 1 unit in the last place in float64, and 1.6 in float32, over the whole range (`make math-range`) but
+near two kinds of zeros: logaddexp's in float64, and gammaln's and digamma's at negative numbers, where the terms
+cancel. A result depends on its lane's operands alone and has the same bits at every width, with and without FMA.
+Rounding is to nearest, subnormals are kept, zeros are signed, and at infinities, NaN and poles the value is NumPy's (or
+SciPy's). The floating-point flags are not kept: a lane computes both sides of what it selects.
 
 Sources: J.-M. Muller, Elementary Functions: Algorithms and Implementation, 3rd ed. (2016); W. Cody and W. Waite,
 Software Manual for the Elementary Functions (1980); M. Payne and R. Hanek, ACM SIGNUM Newsletter 18 (1983). The
@@ -25,9 +27,11 @@ import llvmlite.ir as ir
 
 from chainrule.errors import ArgumentError, DtypeError
 from chainrule.native import vector_math_exponential as exponential
+from chainrule.native import vector_math_gamma as gamma
 from chainrule.native import vector_math_logarithm as logarithm
 from chainrule.native import vector_math_special as special
 from chainrule.native import vector_math_trigonometric as trigonometric
+from chainrule.native.outlined import call_outlined
 from chainrule.native.vector_math_lanes import Lanes, element, suffix
 
 FUNCTIONS: Mapping[str, Callable[..., Lanes]] = MappingProxyType(
@@ -63,6 +67,9 @@ FUNCTIONS: Mapping[str, Callable[..., Lanes]] = MappingProxyType(
             logarithm.arctanh,
             special.hypot,
             logarithm.logaddexp,
+            gamma.gammaln,
+            gamma.digamma,
+            gamma.erfcx,
         )
     }
 )
@@ -102,7 +109,11 @@ def emit(builder: ir.IRBuilder, name: str, *operands: Any) -> Any:
             got=", ".join(map(str, kinds)),
             remedy="Convert the operands first.",
         )
-    return builder.call(_function(builder.module, name, kinds[0]), operands)
+
+    def body(inner: ir.IRBuilder, *arguments: Any) -> Any:
+        return _body(name)(*(Lanes(inner, argument) for argument in arguments)).value
+
+    return call_outlined(builder, f"chainrule.{name}.{suffix(kinds[0])}", kinds[0], operands, body)
 
 
 def _body(name: str) -> Callable[..., Lanes]:
@@ -111,16 +122,3 @@ def _body(name: str) -> Callable[..., Lanes]:
             "emit", expected=f"one of {', '.join(FUNCTIONS)}", got=repr(name), remedy="Compose it of these."
         )
     return FUNCTIONS[name]
-
-
-def _function(module: ir.Module, name: str, kind: ir.Type) -> ir.Function:
-    """The function of this name and type in the module, made at its first use."""
-    symbol = f"chainrule.{name}.{suffix(kind)}"
-    if symbol in module.globals:
-        return module.globals[symbol]
-    function = ir.Function(module, ir.FunctionType(kind, [kind] * arity(name)), symbol)
-    function.linkage, function.calling_convention = "internal", "fastcc"
-    function.attributes.add("nounwind")
-    builder = ir.IRBuilder(function.append_basic_block())
-    builder.ret(_body(name)(*(Lanes(builder, argument) for argument in function.args)).value)
-    return function

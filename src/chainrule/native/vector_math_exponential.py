@@ -8,8 +8,9 @@ Elementary Functions, 3rd ed. (2016), sections 10.2 and 11.1).
 
 from __future__ import annotations
 
+from chainrule.native import vector_math_single as single
 from chainrule.native.polynomials import INVERSE_LN2, LN2
-from chainrule.native.vector_math_lanes import Lanes, Pair, fma, polynomial, quick_sum, two_sum, where
+from chainrule.native.vector_math_lanes import SINGLE, Lanes, Pair, fma, polynomial, quick_sum, two_sum, where
 
 
 def kernel(r: Lanes, low: Lanes) -> Pair:
@@ -47,8 +48,7 @@ def bounded(x: Lanes) -> Lanes:
 
 def exp(x: Lanes) -> Lanes:
     """e^x."""
-    n, r = reduced(bounded(x))
-    return significand(r).high.scale(n)
+    return single.exp(x)
 
 
 def exp2(x: Lanes) -> Lanes:
@@ -69,6 +69,8 @@ def expm1(x: Lanes) -> Lanes:
 
 def tanh(x: Lanes) -> Lanes:
     """(e^2x - 1) / (e^2x + 1)."""
+    if x.format is SINGLE:
+        return single.tanh(x)
     a = x.abs().at_most(x.choose(10.0, 22.0))
     n, r = reduced(a + a)
     half = expm1_pair(n, r)
@@ -111,6 +113,8 @@ def decay(x: Lanes) -> tuple[Lanes, Pair, Pair]:
 
 def expit(x: Lanes) -> Lanes:
     """1 / (1 + e^-x), of the e^-|x| that cannot overflow."""
+    if x.format is SINGLE:
+        return single.expit(x)
     n, one, z = decay(x)
     negative = x < 0.0
     whole = Pair.of(x.like(1.0))

@@ -20,6 +20,7 @@ from typing import Any
 
 import llvmlite.ir as ir
 
+from chainrule.native.outlined import any_lane
 from chainrule.native.polynomials import POLYNOMIALS
 
 
@@ -51,6 +52,11 @@ class Format:
     def smallest_normal(self) -> float:
         """The least positive number with all its digits."""
         return 2.0 ** (1 - self.bias)
+
+    @property
+    def smallest_subnormal(self) -> float:
+        """The least positive number."""
+        return 2.0 ** (1 - self.bias - self.fraction)
 
     def rounded(self, number: Fraction) -> float:
         """The nearest number of this format."""
@@ -201,10 +207,7 @@ class Lanes:
 
     def any(self) -> Any:
         """One bit: does this mask hold in some lane?"""
-        if not isinstance(self.kind, ir.VectorType):
-            return self.value
-        whole = ir.IntType(self.kind.count)
-        return self.builder.icmp_unsigned("!=", self.builder.bitcast(self.value, whole), ir.Constant(whole, 0))
+        return any_lane(self.builder, self.value)
 
     def bits(self) -> Lanes:
         """The same bits as integers."""

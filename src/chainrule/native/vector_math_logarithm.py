@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+from chainrule.native import vector_math_single as single
 from chainrule.native.polynomials import INVERSE_LN2, INVERSE_LN10, LN2, LOG10_2
 from chainrule.native.vector_math_exponential import decay, kernel, reduced, significand
 from chainrule.native.vector_math_lanes import DOUBLE, SINGLE, Lanes, Pair, fma, polynomial, quick_sum, two_sum, where
@@ -58,6 +59,8 @@ def _edges(x: Lanes, result: Lanes) -> Lanes:
 
 def log(x: Lanes) -> Lanes:
     """The natural logarithm."""
+    if x.format is SINGLE:
+        return single.log(x)
     normal, shift = _normal(x)
     k, m = parts(normal)
     return _edges(x, _join(k + shift, m).value())
@@ -68,6 +71,14 @@ def _join(k: Lanes, m: Pair) -> Pair:
     ln2 = Pair.trimmed(k, LN2)
     total = quick_sum(k * ln2.high, m.high)
     return Pair(total.high, fma(k, ln2.low, m.low) + total.low)
+
+
+def log_pair(x: Lanes, low: Lanes | None = None) -> Pair:
+    """log(x + low) for positive x, with half the digits of the format more; `low` counts only if x is normal."""
+    normal, shift = _normal(x)
+    k, m = parts(normal, low, precise=True)
+    joined = _join(k + shift, m)
+    return quick_sum(joined.high, joined.low)
 
 
 def log2(x: Lanes) -> Lanes:
@@ -103,6 +114,8 @@ def log1p(x: Lanes) -> Lanes:
 
 def softplus(x: Lanes) -> Lanes:
     """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
+    if x.format is SINGLE:
+        return single.softplus(x)
     n, one, z = decay(x)
     total = log1p_pair(z) + x.at_least(0.0)
     result = ((x < 0.0) & (n < -60.0)).where(one.high.scale(n), total.high)

@@ -9,22 +9,37 @@ from __future__ import annotations
 
 import math
 
+from chainrule.native import vector_math_single as single
 from chainrule.native.polynomials import ERFC_CENTRE
 from chainrule.native.vector_math_exponential import reduced, significand
-from chainrule.native.vector_math_lanes import Lanes, Pair, fma, polynomial, quick_sum, two_product, two_sum, where
+from chainrule.native.vector_math_lanes import (
+    SINGLE,
+    Lanes,
+    Pair,
+    fma,
+    polynomial,
+    quick_sum,
+    two_product,
+    two_sum,
+    where,
+)
+
+
+def scaled_complement(a: Lanes) -> Pair:
+    """e^(a^2) erfc(a), for a >= 0 up to where erfc underflows."""
+    centre = ERFC_CENTRE[a.format.name]
+    t = (a - centre) / (a + centre)
+    return two_sum(a.like(1.0), polynomial(t, t.fit("erfc"))) / two_sum(a.like(1.0), a + a)
 
 
 def _complement(a: Lanes) -> tuple[Lanes, Pair]:
     """n and a pair whose product with 2^n is erfc(a), for a >= 0 up to where that underflows."""
     square = two_product(a, a)
     n, r = reduced(-square.high, -square.low)
-    centre = ERFC_CENTRE[a.format.name]
-    t = (a - centre) / (a + centre)
-    value = two_sum(a.like(1.0), polynomial(t, t.fit("erfc")))
-    return n, significand(r) * value / two_sum(a.like(1.0), a + a)
+    return n, significand(r) * scaled_complement(a)
 
 
-def _small(a: Lanes) -> Pair:
+def small_erf(a: Lanes) -> Pair:
     """erf(a) for 0 <= a <= 1, as a and the rest."""
     square = a * a
     return Pair(a, a * polynomial(square, square.fit("erf")))
@@ -37,18 +52,20 @@ def erfc(x: Lanes) -> Lanes:
     power = n.at_least(-100.0).power_of_two()
     reflected = Pair(value.high * -power, value.low * -power) + x.like(2.0)
     far = (x < 0.0).where(reflected.high, value.high.scale(n))
-    small = _small(x.at_most(0.5).at_least(-0.5))
+    small = small_erf(x.at_most(0.5).at_least(-0.5))
     near = quick_sum(x.like(1.0), -small.high)
     return (a < 0.5).where(near.high + (near.low - small.low), far)
 
 
 def erf(x: Lanes) -> Lanes:
     """The integral of 2/sqrt(pi) exp(-t^2) from 0 to x: a polynomial below 1, 1 - erfc beyond."""
+    if x.format is SINGLE:
+        return single.erf(x)
     a = x.abs()
     n, value = _complement(a.at_most(x.choose(4.1, 6.1)))
     power = n.power_of_two()
     far = (Pair(value.high * -power, value.low * -power) + x.like(1.0)).high
-    return (a < 1.0).where(_small(a.at_most(1.0)).value(), far).copysign(x)
+    return (a < 1.0).where(small_erf(a.at_most(1.0)).value(), far).copysign(x)
 
 
 def cbrt(x: Lanes) -> Lanes:

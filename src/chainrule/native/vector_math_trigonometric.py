@@ -10,6 +10,7 @@ a branch where no lane does, which changes no result. Kernels: Muller, Elementar
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import llvmlite.ir as ir
@@ -17,6 +18,7 @@ import llvmlite.ir as ir
 from chainrule.native.polynomials import PI, TWO_OVER_PI, TWO_OVER_PI_BITS
 from chainrule.native.vector_math_lanes import (
     DOUBLE,
+    SINGLE,
     Lanes,
     Pair,
     fma,
@@ -103,7 +105,8 @@ def _reduce_large(a: Lanes, large: Lanes, near: tuple[Lanes, Pair]) -> tuple[Lan
     old = [near[0].value, near[1].high.value, near[1].low.value]
     build.cbranch(large.any(), block, after)
     build.position_at_end(block)
-    safe = (large & (a < math.inf)).where(a, 1.0).to(DOUBLE)
+    finite = a < math.inf
+    safe = (large & finite).where(a, 1.0).to(DOUBLE)
     function = payne_hanek(build.module)
     if isinstance(kind, ir.VectorType):
         far: list[Any] = [ir.Constant(safe.kind, ir.Undefined)] * 3
@@ -115,7 +118,7 @@ def _reduce_large(a: Lanes, large: Lanes, near: tuple[Lanes, Pair]) -> tuple[Lan
         answer = build.call(function, [safe.value])
         far = [build.extract_value(answer, i) for i in range(3)]
     quadrant, high, low = (Lanes(build, value) for value in far)
-    short = high.to(format)
+    short = finite.where(high.to(format), math.nan)
     rest = ((high - short.to(DOUBLE)) + low).to(format)
     new = [
         large.where(Lanes(build, v), Lanes(build, o)).value
@@ -147,14 +150,38 @@ def reduced(a: Lanes) -> tuple[Lanes, Pair]:
     return (quadrant + a.format.magic).bits(), r
 
 
-def _sine(r: Pair) -> Pair:
+def _reduced_single(a: Lanes) -> tuple[Lanes, Lanes]:
+    """The same in float32, where one number is enough: n pi/2 in three pieces, each product exact or rounded once."""
+    large = a >= 2.0**16
+    n = fma(a, a.format.rounded(TWO_OVER_PI), a.format.magic) - a.format.magic
+    pieces, rest = [], PI / 2
+    for _ in range(3):
+        pieces.append(a.format.rounded(rest))
+        rest -= Fraction(pieces[-1])
+    r = a
+    for piece in pieces:
+        r = fma(-n, piece, r)
+    quadrant, pair = _reduce_large(a, large, (n, Pair.of(r)))
+    return (quadrant + a.format.magic).bits(), pair.value()
+
+
+def _turned_single(quadrant: Lanes, r: Lanes) -> Lanes:
+    """sin r, or where the quadrant is odd cos r, negative in the last two of four quadrants."""
+    z = r * r
+    sine = fma(r * z, polynomial(z, z.fit("sin")), r)
+    cosine = fma(z * z, polynomial(z, z.fit("cos")), fma(z, -0.5, 1.0))
+    result = _bit(quadrant, 1).where(cosine, sine)
+    return (result.bits() ^ ((quadrant & 2) << (r.format.width - 2))).floats()
+
+
+def sine(r: Pair) -> Pair:
     """sin r, a pair whose low part holds all but the first term."""
     z = r.high * r.high
     tail = fma(-z * 0.5, r.low, r.low)
     return Pair(r.high, fma(r.high * z, polynomial(z, z.fit("sin")), tail))
 
 
-def _cosine(r: Pair) -> Pair:
+def cosine(r: Pair) -> Pair:
     """cos r = 1 - r^2 / 2 + r^4 C(r^2)."""
     z = two_product(r.high, r.high)
     total = quick_sum(z.high.like(1.0), z.high * -0.5)
@@ -168,8 +195,11 @@ def _bit(quadrant: Lanes, bit: int) -> Lanes:
 
 def sin(x: Lanes) -> Lanes:
     """The sine."""
+    if x.format is SINGLE:
+        result = _turned_single(*_reduced_single(x.abs()))
+        return (result.bits() ^ (x.bits() & -(2**31))).floats()
     quadrant, r = reduced(x.abs())
-    result = where(_bit(quadrant, 1), _cosine(r), _sine(r)).value()
+    result = where(_bit(quadrant, 1), cosine(r), sine(r)).value()
     result = _bit(quadrant, 2).where(-result, result)
     tiny = x.abs() < x.choose(2.0**-13, 2.0**-27)
     return tiny.where(x, _finite(x, (x < 0.0).where(-result, result)))
@@ -177,18 +207,20 @@ def sin(x: Lanes) -> Lanes:
 
 def cos(x: Lanes) -> Lanes:
     """The cosine."""
+    if x.format is SINGLE:
+        quadrant, r = _reduced_single(x.abs())
+        return _turned_single(quadrant + 1, r)
     quadrant, r = reduced(x.abs())
-    result = where(_bit(quadrant, 1), _sine(r), _cosine(r)).value()
+    result = where(_bit(quadrant, 1), sine(r), cosine(r)).value()
     return _finite(x, _bit(quadrant + 1, 2).where(-result, result))
 
 
 def tan(x: Lanes) -> Lanes:
     """The tangent, as the quotient of two pairs."""
     quadrant, r = reduced(x.abs())
-    odd, sine, cosine = _bit(quadrant, 1), _sine(r), _cosine(r)
-    sine = quick_sum(sine.high, sine.low)
-    sine, cosine = Pair(sine.high, sine.low), quick_sum(cosine.high, cosine.low)
-    result = (where(odd, -cosine, sine) / where(odd, sine, cosine)).high
+    odd, s, c = _bit(quadrant, 1), sine(r), cosine(r)
+    s, c = quick_sum(s.high, s.low), quick_sum(c.high, c.low)
+    result = (where(odd, -c, s) / where(odd, s, c)).high
     tiny = x.abs() < x.choose(2.0**-13, 2.0**-28)
     return tiny.where(x, _finite(x, (x < 0.0).where(-result, result)))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import DerivativeError
-from chainrule.graph import Graph, Input, Node, Sample, Structural, calculus, depends_on, in_order, rebuild
+from chainrule.graph import Composed, Flow, Graph, Input, Node, Sample, Structural, calculus, depends_on, in_order, rebuild
 from chainrule.ops.bodies import (
     Enclosing,
     Flags,
@@ -79,6 +79,7 @@ checkpoint = Enclosing(
     batch=lambda operands, batched, size, *, body: (
         checkpoint(*operands, body=batch_of(body, tuple(batched), size)).results
     ),
+    lowering=Flow("call"),
     latex=r"\operatorname{{checkpoint}}",
     samples=lambda: [Sample(F(2, "-1/3"), F(5, 3), body=_cube())],
     rejects=lambda: [
@@ -301,6 +302,11 @@ custom_vjp = Enclosing(
     exact=_run_custom("exact"),
     derivative=Structural(_push_custom, _pull_custom),
     batch=_batch_custom,
+    lowering=Composed(
+        lambda *operands, **parameters: (
+            Rule(**parameters).forward if parameters["keep"] else Rule(**parameters).primal
+        )(*operands)
+    ),
     latex=r"\operatorname{{custom}}",
     samples=lambda: [Sample(F(2, "-1/3"), F(5, 3), keep=keep, **_rule()) for keep in (False, True)],
     rejects=_reject_rules,

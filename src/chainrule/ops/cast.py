@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.evaluate import UNDEFINED
-from chainrule.graph import Node, Operation, Partials, Sample, constant, reaches
+from chainrule.graph import Element, Node, Operation, Partials, Sample, constant, reaches
+from chainrule.loops import cast as to_dtype
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType, check_dtype
 
@@ -31,6 +32,7 @@ _cast = Operation(
     exact=_cast_exactly,
     derivative=Partials(lambda x, out, *, dtype: (1,) if dtype.kind == "f" else (None,)),
     batch=lambda operands, batched, size, *, dtype: cast(operands[0], dtype),
+    lowering=Element(lambda index, x, *, dtype: to_dtype(x[index], dtype)),
     latex=r"\mathrm{{{dtype}}}({0})",
     samples=lambda: [Sample(F(1, -2, "1/2"), dtype=np.dtype("float64"))],
     rejects=lambda: [Sample(np.zeros(2), dtype=np.dtype("complex128"), words="complex128")],

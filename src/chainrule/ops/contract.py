@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError, ShapeError, UnsupportedError
-from chainrule.graph import Linear, Node, Operation, Sample
+from chainrule.graph import Fold, Linear, Node, Operation, Sample
 from chainrule.ops.declare import cast
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType, promote
@@ -125,6 +125,27 @@ def _exact(x: np.ndarray, y: np.ndarray, *, indices: str) -> Any:
     return result != 0 if truths else result
 
 
+def _combine(x: Any, y: Any, *, indices: str) -> str:
+    return "any" if x.dtype.kind == "b" else "sum"
+
+
+def _inner(indices: str) -> list[str]:
+    """The labels that are summed over."""
+    of_x, of_y, result = _rows(indices)
+    return [label for label in of_x if label not in result and label in of_y]
+
+
+def _inner_lengths(x: Any, y: Any, *, indices: str) -> tuple[int, ...]:
+    of_x = _rows(indices)[0]
+    return tuple(x.shape[of_x.index(label)] for label in _inner(indices))
+
+
+def _product(index: Any, inner: Any, x: Any, y: Any, *, indices: str) -> Any:
+    of_x, of_y, result = _rows(indices)
+    place = dict(zip((*result, *_inner(indices)), (*index, *inner), strict=True))
+    return x[tuple(place[label] for label in of_x)] * y[tuple(place[label] for label in of_y)]
+
+
 def _adjoint(g: Node, k: int, x: Node, y: Node, *, indices: str) -> Node:
     of_x, of_y, result = _rows(indices)
     if k == 0:
@@ -146,6 +167,7 @@ contract = Operation(
     exact=_exact,
     derivative=Linear(_adjoint),
     batch=_batch,
+    lowering=Fold(_combine, _inner_lengths, _product),
     latex=r"{0}\,{1}",
     samples=lambda: [
         Sample(F([1, 2, 3], [4, "1/5", 6]), F([1, "1/2"], [-1, 3], [0, 7]), indices="ij,jk->ik"),

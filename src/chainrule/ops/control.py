@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, DerivativeError
-from chainrule.graph import Graph, Input, Node, Sample, Structural, constant
+from chainrule.graph import Flow, Graph, Input, Node, Sample, Structural, constant
 from chainrule.ops.bodies import (
     Enclosing,
     Flags,
@@ -141,6 +141,7 @@ cond = Enclosing(
     exact=_run_cond("exact"),
     derivative=Structural(_push_cond, _pull_cond),
     batch=_batch_cond,
+    lowering=Flow("branch"),
     latex=r"\operatorname{{cond}}({0})",
     samples=lambda: [Sample(np.array(truth), F(2, "-1/3"), F(5, 3), **_branches()) for truth in (True, False)],
     rejects=_reject_conds,
@@ -320,6 +321,7 @@ while_loop = Enclosing(
     exact=_run_while("exact"),
     derivative=Structural(_push_while, _pull_while),
     batch=_batch_while,
+    lowering=Flow("while"),
     latex=r"\operatorname{{while}}",
     samples=lambda: [Sample(F("1/5")[0], F(9)[0], steps=steps, **_halving()) for steps in (6, 2)],
     rejects=_reject_whiles,

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError, ShapeError
-from chainrule.graph import Linear, Operation, Sample
+from chainrule.graph import Composed, Fold, Linear, Operation, Sample, constant
 from chainrule.ops.samples import F
+from chainrule.ops.slices import Range, slice_, whole, write_slice
 from chainrule.ops.window import Lengths, Padding, slide_lengths, spread_length, strided
 from chainrule.types import ArrayType
 
@@ -66,18 +67,33 @@ def _spread(x: Any, padding: Padding, input_dilation: Lengths) -> Any:
     if not any(map(any, padding)) and max(input_dilation) == 1:
         return x
     lead = x.ndim - len(padding)
-    targets, sources, lengths = [], [], []
-    for n, (before, after), step in zip(x.shape[lead:], padding, input_dilation, strict=True):
+    sources, targets, lengths = _spreading(x.shape[lead:], padding, input_dilation)
+    result = np.zeros((*x.shape[:lead], *lengths), x.dtype)
+    result[..., *map(_slice, targets)] = x[..., *map(_slice, sources)]
+    return result
+
+
+def _slice(places: Range) -> slice:
+    start, length, step = places
+    return slice(start, start + spread_length(length, step), step)
+
+
+def _spreading(
+    shape: Sequence[int], padding: Padding, input_dilation: Lengths
+) -> tuple[list[Range], list[Range], list[int]]:
+    """Where the elements come from that are kept, where they go to, and how long the axes become."""
+    sources: list[Range] = []
+    targets: list[Range] = []
+    lengths = []
+    for n, (before, after), step in zip(shape, padding, input_dilation, strict=True):
         length = max(0, spread_length(n, step) + before + after)
         first = max(0, -(before // step))  # the first element that is not cut off, and the one after the last
         last = max(first, min(n, -((before - length) // step)))
-        start = before + first * step
-        targets.append(slice(start, start + spread_length(last - first, step), step))
-        sources.append(slice(first, last))
+        kept = last - first
+        sources.append((first, kept, 1) if kept else whole(0))
+        targets.append((before + first * step, kept, step) if kept else whole(0))
         lengths.append(length)
-    result = np.zeros((*x.shape[:lead], *lengths), x.dtype)
-    result[..., *targets] = x[..., *sources]
-    return result
+    return sources, targets, lengths
 
 
 def _convolve_exactly(
@@ -98,6 +114,27 @@ def _convolve_exactly(
         if len(source) == len(met) and all(0 <= index < n for index, n in zip(source, lengths, strict=True)):
             result[..., *place] += np.sum(x[:, :, None, :, *source] * w[..., *position], axis=-1)
     return result
+
+
+def _padded(x: Any, w: Any, *, padding: Padding, input_dilation: Lengths, **rest: Any) -> Any:
+    """The same convolution of an input that was spread and padded before, None where nothing is to be done."""
+    if not any(map(any, padding)) and max(input_dilation) == 1:
+        return None
+    sources, targets, lengths = _spreading(x.shape[3:], padding, input_dilation)
+    zeros: Any = np.broadcast_to(constant(0, x.dtype), (*x.shape[:3], *lengths))
+    lead = tuple(map(whole, x.shape[:3]))
+    spread = write_slice(zeros, slice_(x, ranges=(*lead, *sources)), ranges=(*lead, *targets))
+    return convolution(spread, w, **settings(len(lengths), **rest))
+
+
+def _taps(x: Any, w: Any, **_: Any) -> Lengths:
+    return w.shape[2:]
+
+
+def _tap_product(index: Any, inner: Any, x: Any, w: Any, *, stride: Lengths, dilation: Lengths, **_: Any) -> Any:
+    (row, group, feature, *places), (channel, *taps) = index, inner
+    source = (t * step + k * skip for t, step, k, skip in zip(places, stride, taps, dilation, strict=True))
+    return x[(row, group, channel, *source)] * w[(group, feature, channel, *taps)]
 
 
 def _adjoint_convolve(
@@ -178,6 +215,7 @@ convolution = Operation(
     exact=_convolve_exactly,
     derivative=Linear(_adjoint_convolve),
     batch=_batch_convolve,
+    lowering=Composed(_padded, otherwise=Fold("sum", _taps, _tap_product)),
     latex=r"{0} \star {1}",
     samples=_convolve_samples,
     rejects=lambda: [

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ArgumentError, AxisError, DtypeError, ShapeError
-from chainrule.graph import Linear, Node, Operation, Sample, Tangents, as_node, constant, reaches
+from chainrule.graph import Linear, Node, Operation, Sample, Statements, Tangents, as_node, constant, reaches
+from chainrule.loops import Statement, apply, each, store
+from chainrule.loops import cast as to_dtype
 from chainrule.ops.declare import cast
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType, normalize_axis
@@ -33,6 +35,26 @@ def previous(x: Node, axis: int, *, first: float) -> Node:
     return np.concatenate([one_of(x, axis, first), along(x, axis, slice(0, -1))], axis=axis) if x.shape[axis] else x
 
 
+def _running(step: Callable[..., Any]) -> Callable[..., Iterator[Statement]]:
+    """The first element of the last operand along an axis, and from then on `step(*elements, result before)`."""
+
+    def statements(result: Any, *operands: Any, axis: int) -> Iterator[Statement]:
+        shape, axis = result.shape, axis % len(result.shape)
+        yield from each(
+            (*shape[:axis], min(1, shape[axis]), *shape[axis + 1 :]),
+            lambda index: store(result, index, to_dtype(operands[-1][index], result.dtype)),
+        )
+
+        def following(index: tuple[Any, ...]) -> Statement:
+            place = (*index[:axis], index[axis] + 1, *index[axis + 1 :])
+            elements = (to_dtype(operand[place], result.dtype) for operand in operands)
+            return store(result, place, step(*elements, result[index]))
+
+        yield from each((*shape[:axis], max(0, shape[axis] - 1), *shape[axis + 1 :]), following, serial=(axis,))
+
+    return statements
+
+
 def _infer_along(name: str, function: Callable[..., Any] | None = None) -> Callable[..., ArrayType]:
     def infer(kind: ArrayType, *, axis: int) -> ArrayType:
         normalize_axis(name, axis, kind.ndim)
@@ -50,6 +72,7 @@ running_sum = Operation(
     exact=lambda x, *, axis: np.cumsum(x + Fraction(0), axis),
     derivative=Linear(lambda g, k, x, *, axis: np.flip(np.cumsum(np.flip(g, axis), axis), axis)),
     batch=lambda operands, batched, size, *, axis: running_sum(operands[0], axis=axis + 1),
+    lowering=Statements(_running(lambda x, before: before + x)),
     latex=r"\operatorname{{cumsum}} {0}",
     samples=lambda: [Sample(F([1, 2, 3], [4, "1/5", 6]), axis=axis) for axis in (0, 1)],
     rejects=lambda: [Sample(np.zeros((2, 3)), axis=2, words="an axis from -2 to 1")],
@@ -63,6 +86,7 @@ running_product = Operation(
     # out_k = x_k out_(k-1), so that dout_k = x_k dout_(k-1) + out_(k-1) t_k: no division, and zeros do no harm
     derivative=Tangents(lambda t, k, out, x, *, axis: recurrence(x, t * previous(out, axis, first=1), axis=axis)),
     batch=lambda operands, batched, size, *, axis: running_product(operands[0], axis=axis + 1),
+    lowering=Statements(_running(lambda x, before: before * x)),
     latex=r"\operatorname{{cumprod}} {0}",
     samples=lambda: [Sample(F([1, 2, 3], [4, "1/5", 6]), axis=0), Sample(F([2, 0, 3], [0, 5, 0]), axis=1)],
     rejects=lambda: [Sample(np.zeros((2, 3)), axis=2, words="an axis from -2 to 1")],
@@ -87,6 +111,11 @@ def _recur(a: np.ndarray, b: np.ndarray, axis: int, multiply: Callable[..., Any]
 def _times(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The product, in which a zero that is carried on stays zero, whatever the factor."""
     return np.where(y == 0, y, x * y)
+
+
+def _follow_on(a: Any, b: Any, before: Any) -> Any:
+    """A step of the recurrence in scalars, with the product of `_times`."""
+    return b + apply("select", before == 0, before, a * before)
 
 
 def _run_back(g: Node, k: int, a: Node, b: Node, *, axis: int) -> Node:
@@ -114,6 +143,7 @@ recurrence = Operation(
         Linear(_run_back, operands=(1,)),
     ),
     batch=_batch_recurrence,
+    lowering=Statements(_running(_follow_on)),
     latex=r"\operatorname{{recurrence}}({0}, {1})",
     samples=lambda: [Sample(F([1, 2, 3], [4, "1/5", 6]), F([1, -2, 5], ["1/3", 7, 2]), axis=axis) for axis in (0, 1)],
     rejects=lambda: [
@@ -149,6 +179,7 @@ def _running_extreme(name: str, ufunc: np.ufunc, exactly: np.ufunc) -> Operation
         exact=lambda x, *, axis: exactly.accumulate(x, axis),
         derivative=Tangents(_follow),
         batch=lambda operands, batched, size, *, axis: operation(operands[0], axis=axis + 1),
+        lowering=Statements(_running(lambda x, before: apply(ufunc.__name__, before, x))),
         latex=rf"\operatorname{{{{{name}}}}} {{0}}",
         samples=lambda: [Sample(F([1, 7, -3], [4, "1/5", 6]), axis=axis) for axis in (0, 1)],
         rejects=lambda: [Sample(np.zeros((2, 3)), axis=2, words="an axis from -2 to 1")],

@@ -28,7 +28,8 @@ import numpy as np
 from chainrule.errors import ArgumentError, DtypeError, UnsupportedError
 from chainrule.evaluate import UNDEFINED, exact_arithmetic
 from chainrule.evaluate.exact import inexact
-from chainrule.graph import Flat, Node, Operation, Partials, Sample, apply, as_node, constant, name_of, reaches
+from chainrule.graph import Element, Flat, Node, Operation, Partials, Sample, apply, as_node, constant, name_of, reaches
+from chainrule.loops import aligned, run_body
 from chainrule.ops.cast import cast
 from chainrule.types import ArrayType, broadcast_shapes, check_dtype, promote
 
@@ -243,6 +244,11 @@ def elementwise(
     """
     name = name or function.__name__
     promotion = promotion or like(function)
+
+    def element(index: tuple[Any, ...], *operands: Any, **parameters: Any) -> Any:
+        dtype = promotion(name, tuple(operand.dtype for operand in operands))[-1]
+        return run_body(scalar, tuple(one[aligned(index, one.shape)] for one in operands), dtype, **parameters)
+
     operation = Elementwise(
         name=name,
         scalar=scalar,
@@ -253,6 +259,7 @@ def elementwise(
         exact=_exactly(name, scalar if points is None else _at_points(name, points), promotion),
         derivative=derivative if isinstance(derivative, Flat) else Partials(derivative),
         batch=batch_elementwise(lambda: operation),
+        lowering=Element(element),
         latex=latex,
         samples=samples,
         rejects=_rejects(samples),

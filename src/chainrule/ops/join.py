@@ -5,14 +5,15 @@ Concatenation is the one operation here; its adjoint cuts the cotangent apart ag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ArgumentError, AxisError, DtypeError, ShapeError
-from chainrule.graph import Linear, Node, Operation, Sample, as_node, reaches
+from chainrule.graph import Linear, Node, Operation, Sample, Statements, as_node, reaches
+from chainrule.loops import Statement, each, store
 from chainrule.ops.declare import cast
 from chainrule.ops.samples import F
 from chainrule.ops.settings import integer, integers
@@ -66,6 +67,18 @@ def _batch(operands: Sequence[Node], batched: Sequence[bool], size: int, *, axis
     return concatenate(*stacks, axis=axis + 1)
 
 
+def _concatenate_statements(result: Any, *arrays: Any, axis: int) -> Iterator[Statement]:
+    start = 0
+    for array in arrays:
+
+        def placed(index: tuple[Any, ...], array: Any = array, start: int = start) -> Statement:
+            place = (*index[:axis], index[axis] + start, *index[axis + 1 :])
+            return store(result, place, array[index])
+
+        yield from each(array.shape, placed)
+        start += array.shape[axis]
+
+
 concatenate = Operation(
     name="concatenate",
     infer=_infer_concatenate,
@@ -73,6 +86,7 @@ concatenate = Operation(
     exact=lambda *arrays, axis: np.concatenate(arrays, axis),
     derivative=Linear(_adjoint, jointly=True),
     batch=_batch,
+    lowering=Statements(_concatenate_statements),
     latex=r"\operatorname{{concatenate}}({0}, \dots)",
     samples=lambda: [
         Sample(F([1, 2], [3, "1/4"]), F([5], [6]), axis=1),

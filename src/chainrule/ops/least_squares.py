@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.graph import Node, Operation, Sample, Tangents, as_node, constant, reaches
+from chainrule.graph import Evaluated, Node, Operation, Sample, Tangents, as_node, constant, reaches
 from chainrule.ops import elimination
 from chainrule.ops.declare import cast
 from chainrule.ops.linalg import SQUARES, check_matrices, floating
@@ -34,6 +34,7 @@ pseudoinverse = Operation(
     exact=elimination.each("(m,n)->(n,m)", elimination.pseudoinverse),
     derivative=Tangents(_pinv_tangent),
     batch=lambda operands, batched, size, *, rtol: pseudoinverse(operands[0], rtol=rtol),
+    lowering=Evaluated(),
     latex=r"{{{0}}}^{{+}}",
     samples=lambda: [
         Sample(a, rtol=1e-15) for a in (F([1, 2, "1/2"], [3, 1, 5]), F([1, 2], [-1, 3], [1, "1/3"]), SQUARES[1])

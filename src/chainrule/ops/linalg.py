@@ -16,7 +16,7 @@ import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError, ShapeError
 from chainrule.evaluate.exact import inexact
-from chainrule.graph import Linear, Node, Operation, Sample, Tangents, as_node, constant, reaches
+from chainrule.graph import Evaluated, Linear, Node, Operation, Sample, Tangents, as_node, constant, reaches
 from chainrule.ops import elimination
 from chainrule.ops.declare import cast
 from chainrule.ops.samples import F
@@ -147,6 +147,7 @@ solve = Operation(
         Linear(lambda g, k, a, b, *, triangle: solve(a.mT, g, triangle=_MIRROR[triangle]), operands=(1,)),
     ),
     batch=_batch_solve,
+    lowering=Evaluated(),
     latex=r"{{{0}}}^{{-1}}\,{1}",
     samples=lambda: [_system(a, triangle=triangle) for a in SQUARES for triangle in _MIRROR],
     rejects=lambda: [
@@ -207,6 +208,7 @@ inverse = Operation(
     exact=elimination.each("(n,n)->(n,n)", elimination.inverse),
     derivative=Tangents(lambda t, k, x, a: -(x @ t @ x)),
     batch=lambda operands, batched, size: inverse(operands[0]),
+    lowering=Evaluated(),
     latex=r"{{{0}}}^{{-1}}",
     samples=lambda: [Sample(a) for a in SQUARES],
     rejects=lambda: not_square("inv"),
@@ -283,6 +285,7 @@ adjugate = Operation(
     exact=elimination.each("(n,n)->(n,n)", lambda a: elimination.determinant_and_adjugate(a)[1]),
     derivative=Tangents(_adjugate_tangent),
     batch=lambda operands, batched, size: adjugate(operands[0]),
+    lowering=Evaluated(),
     latex=r"\operatorname{{adj}} {0}",
     samples=lambda: [Sample(a) for a in SQUARES],
     rejects=lambda: not_square("adjugate"),
@@ -297,6 +300,7 @@ determinant = Operation(
     # Jacobi's formula, d det(a) = tr(adj(a) da). It holds for singular matrices too; the second derivative does not.
     derivative=Tangents(lambda t, k, x, a: trace_of_product(adjugate(a), t)),
     batch=lambda operands, batched, size: determinant(operands[0]),
+    lowering=Evaluated(),
     latex=r"\det {0}",
     samples=lambda: [Sample(a) for a in SQUARES],
     rejects=lambda: not_square("det"),
@@ -322,6 +326,7 @@ sign_and_log = Operation(
     exact=elimination.each("(n,n)->(),()", _slogdet_exactly),
     derivative=Tangents(lambda t, k, result, a: (None, trace_of_product(inverse(a), t))),
     batch=lambda operands, batched, size: sign_and_log(operands[0]),
+    lowering=Evaluated(),
     latex=r"\operatorname{{slogdet}} {0}",
     samples=lambda: [Sample(F([2, 1], [1, 1])), Sample(F([[1, 2], [1, 1]], [[2, 3], [1, 2]])), Sample(SQUARES[0])],
     rejects=lambda: not_square("slogdet"),

@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.errors import ArgumentError, UnsupportedError
 from chainrule.evaluate.exact import inexact
-from chainrule.graph import Node, Operation, Sample, Tangents, constant, reaches
+from chainrule.graph import Evaluated, Node, Operation, Sample, Tangents, constant, reaches
 from chainrule.ops import elimination
 from chainrule.ops.linalg import check_matrices, floating, infer_square, not_square, triangular_solve
 from chainrule.ops.samples import F
@@ -73,6 +73,7 @@ cholesky = Operation(
     exact=elimination.each("(n,n)->(n,n)", elimination.cholesky),
     derivative=Tangents(_cholesky_tangent),
     batch=lambda operands, batched, size: cholesky(operands[0]),
+    lowering=Evaluated(),
     latex=r"\operatorname{{chol}} {0}",
     samples=lambda: [
         Sample(F([4, 7], [2, 10])),
@@ -127,6 +128,7 @@ orthogonal = Operation(
     exact=elimination.each("(m,n)->(m,n),(n,n)", elimination.qr),
     derivative=Tangents(_qr_tangent),
     batch=lambda operands, batched, size: orthogonal(operands[0]),
+    lowering=Evaluated(),
     latex=r"\operatorname{{qr}} {0}",
     samples=lambda: [
         Sample(F([3, 1], [4, 7])),
@@ -179,6 +181,7 @@ eigen = Operation(
     exact=_irrational("eigh"),
     derivative=Tangents(_eigh_tangent),
     batch=lambda operands, batched, size, *, lower: eigen(operands[0], lower=lower),
+    lowering=Evaluated(),
     latex=r"\operatorname{{eigh}} {0}",
     samples=lambda: [
         Sample(F([4, 7], [2, 10]), lower=True),
@@ -242,6 +245,7 @@ singular = Operation(
     exact=_irrational("svd"),
     derivative=Tangents(_svd_tangent),
     batch=lambda operands, batched, size: singular(operands[0]),
+    lowering=Evaluated(),
     latex=r"\operatorname{{svd}} {0}",
     samples=lambda: [
         Sample(F([4, 1], [2, 5])),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError, ShapeError
-from chainrule.graph import Constant, Flat, Node, Operation, Sample, as_node, concrete, reaches
+from chainrule.graph import Constant, Evaluated, Flat, Node, Operation, Sample, as_node, concrete, reaches
 from chainrule.ops.declare import cast
 from chainrule.ops.index import as_places, places_of
 from chainrule.ops.rows import scatter_add
@@ -63,6 +63,7 @@ search = Operation(
     exact=lambda table, values, *, side: np.frompyfunc(Fraction, 1, 1)(_search(table, values, side=side)),
     derivative=Flat(),
     batch=_batch_search,
+    lowering=Evaluated(),
     latex=r"\operatorname{{searchsorted}}({0}, {1})",
     samples=lambda: [
         Sample(F([1, 2, 5], [0, 1, 3]), F([4, 0, "1/2", 9], [1, -2, 2, "5/2"]), side="left"),

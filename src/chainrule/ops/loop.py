@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.graph import Graph, Input, Node, Sample, Structural, in_order
+from chainrule.graph import Flow, Graph, Input, Node, Sample, Structural, in_order
 from chainrule.ops.bodies import (
     Enclosing,
     Flags,
@@ -347,6 +347,7 @@ scan = Enclosing(
     exact=_run("exact"),
     derivative=Structural(_push, _pull),
     batch=_batch,
+    lowering=Flow("scan"),
     latex=r"\operatorname{{scan}}_{{{length}}}",
     samples=_samples,
     rejects=_rejects,

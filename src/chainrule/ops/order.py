@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.errors import ArgumentError, AxisError, ShapeError
 from chainrule.evaluate import to_fractions
-from chainrule.graph import Flat, Node, Operation, Sample, as_node, reaches
+from chainrule.graph import Evaluated, Flat, Node, Operation, Sample, as_node, reaches
 from chainrule.ops.reduce import Axis, keep, merged, reduced, restore
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType, normalize_axis
@@ -26,6 +26,7 @@ order_of = Operation(
     exact=lambda x, *, axis: to_fractions(np.argsort(x, axis, kind="stable")),
     derivative=Flat(),
     batch=lambda operands, batched, size, *, axis: order_of(operands[0], axis=axis + 1),
+    lowering=Evaluated(),
     latex=r"\operatorname{{argsort}} {0}",
     samples=lambda: [Sample(F([1, 7, -3], [4, "1/5", 6]), axis=axis) for axis in (0, 1)],
     rejects=lambda: [Sample(np.zeros((2, 3)), axis=2, words="an axis from -2 to 1")],

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError, ShapeError
-from chainrule.graph import Flat, Operation, Sample
+from chainrule.graph import Evaluated, Flat, Operation, Sample
 from chainrule.types import ArrayType, broadcast_shapes
 
 _ROUNDS = 10
@@ -106,6 +106,7 @@ philox = Operation(
     exact=_each(_exact_stream, object),
     derivative=Flat(),
     batch=_batch,
+    lowering=Evaluated(),
     latex=r"\operatorname{{Philox}}({0}, {1})",
     samples=lambda: [
         Sample(_words(1, 2), _words(3, 4, 5, 6), length=5),

@@ -7,7 +7,7 @@ A primitive reduces the axes that it is told; NumPy's conventions around it (`ax
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import reduce
 from typing import Any
@@ -16,7 +16,20 @@ import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError, ShapeError
 from chainrule.evaluate import to_fractions
-from chainrule.graph import Flat, Linear, Node, Operation, Sample, Tangents, as_node, constant, reaches
+from chainrule.graph import (
+    Flat,
+    Fold,
+    Linear,
+    Node,
+    Operation,
+    Sample,
+    Statements,
+    Tangents,
+    as_node,
+    constant,
+    reaches,
+)
+from chainrule.loops import Statement, apply, each, fill, store, within
 from chainrule.ops.cumulative import larger, previous, smaller
 from chainrule.ops.declare import cast
 from chainrule.ops.samples import F
@@ -84,6 +97,24 @@ def number(name: str, initial: Any, dtype: np.dtype) -> Node:
     return cast(start, dtype)
 
 
+def _folded(combine: str) -> Fold:
+    """The lowering of a reduction over `axes`, or one `axis`."""
+
+    def axes_of(x: Any, axes: Sequence[int] | None = None, axis: int | None = None) -> tuple[int, ...]:
+        return tuple(one % max(1, len(x.shape)) for one in (axes if axis is None else (axis,)) or ())
+
+    def extents(x: Any, **axes: Any) -> tuple[int, ...]:
+        return tuple(x.shape[axis] for axis in sorted(axes_of(x, **axes)))
+
+    def element(index: Any, inner: Any, x: Any, **axes: Any) -> Any:
+        kept, folded = iter(index), iter(inner)
+        chosen = axes_of(x, **axes)
+        value = x[tuple(next(folded if axis in chosen else kept) for axis in range(len(x.shape)))]
+        return value != 0 if combine == "any" else value
+
+    return Fold(combine, extents, element)
+
+
 # -------------------------------------------------------------------------------------------------- sum and product
 
 
@@ -98,6 +129,7 @@ sum_ = Operation(
     exact=lambda x, *, axes: np.sum(x, axis=axes, initial=Fraction(0)),
     derivative=Linear(lambda g, k, x, *, axes: np.broadcast_to(restore(g, x, axes), x.shape)),
     batch=lambda operands, batched, size, *, axes: sum_(operands[0], axes=tuple(axis + 1 for axis in axes)),
+    lowering=_folded("sum"),
     latex=r"\sum {0}",
     samples=lambda: [Sample(F([1, 2, 3], [4, "1/5", 6]), axes=axes) for axes in [(0,), (1,), (0, 1), ()]],
     rejects=lambda: [Sample(np.zeros((2, 3)), axes=(2,), words="an axis from -2 to 1")],
@@ -123,6 +155,7 @@ product = Operation(
     exact=lambda x, *, axis: np.prod(x, axis=axis, initial=Fraction(1)),
     derivative=Tangents(lambda t, k, out, x, *, axis: np.sum(t * _others(x, axis), axis)),
     batch=lambda operands, batched, size, *, axis: product(operands[0], axis=axis + 1),
+    lowering=_folded("product"),
     latex=r"\prod {0}",
     samples=lambda: [
         Sample(F([1, 2, 3], [4, "1/5", -6]), axis=0),
@@ -190,6 +223,7 @@ def _extreme(name: str, function: Callable[..., Any], exactly: np.ufunc) -> Oper
         exact=lambda x, *, axes: reduce(exactly.reduce, reversed(axes), x),  # one axis after the other, the last first
         derivative=Tangents(_share),
         batch=lambda operands, batched, size, *, axes: operation(operands[0], axes=tuple(axis + 1 for axis in axes)),
+        lowering=_folded({"max": "maximum", "min": "minimum"}[name]),
         latex=rf"\{name} {{0}}",
         samples=lambda: [Sample(F([1, 7, -3], [4, "1/5", 6]), axes=axes) for axes in [(0,), (1,), (0, 1)]],
         rejects=lambda: [
@@ -251,6 +285,28 @@ def peak_to_peak(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Node:
 # ------------------------------------------------------------------------------------------------ places of extremes
 
 
+def _place_statements(name: str) -> Callable[..., Iterator[Statement]]:
+    """The place of the best element so far, from the first to the last; one that is NaN is better than any number."""
+
+    def statements(result: Any, x: Any, *, axis: int) -> Iterator[Statement]:
+        axis %= len(x.shape)
+        yield fill(result, 0)
+
+        def better(index: tuple[Any, ...]) -> Statement:
+            kept = (*index[:axis], *index[axis + 1 :])
+            place = index[axis] + 1
+            best = within(result[kept], x.shape[axis])
+            one, other = (x[(*kept[:axis], at, *kept[axis:])] for at in (place, best))
+            beats = (one > other) if name == "argmax" else (one < other)
+            if x.dtype.kind == "f":
+                beats = beats | ((one != one) & (other == other))
+            return store(result, kept, apply("select", beats, place, best))
+
+        yield from each((*x.shape[:axis], x.shape[axis] - 1, *x.shape[axis + 1 :]), better, serial=(axis,))
+
+    return statements
+
+
 def _place(name: str, function: Callable[..., Any]) -> Operation:
     def infer(kind: ArrayType, *, axis: int) -> ArrayType:
         axes = (normalize_axis(name, axis, kind.ndim),)
@@ -264,6 +320,7 @@ def _place(name: str, function: Callable[..., Any]) -> Operation:
         exact=lambda x, *, axis: to_fractions(function(x, axis=axis)),
         derivative=Flat(),
         batch=lambda operands, batched, size, *, axis: operation(operands[0], axis=axis + 1),
+        lowering=Statements(_place_statements(name)),
         latex=rf"\operatorname{{{{{name}}}}} {{0}}",
         samples=lambda: [Sample(F([1, 7, -3], [4, "1/5", 6]), axis=axis) for axis in (0, 1)],
         rejects=lambda: [
@@ -294,6 +351,7 @@ any_ = Operation(
     exact=lambda x, *, axes: to_fractions(np.any(x.astype(bool), axis=axes)),
     derivative=Flat(),
     batch=lambda operands, batched, size, *, axes: any_(operands[0], axes=tuple(axis + 1 for axis in axes)),
+    lowering=_folded("any"),
     latex=r"\bigvee {0}",
     samples=lambda: [Sample(np.array([[True, False], [False, False]]), axes=axes) for axes in [(0,), (1,), (0, 1)]],
     rejects=lambda: [Sample(np.zeros((2, 3), bool), axes=(2,), words="an axis from -2 to 1")],

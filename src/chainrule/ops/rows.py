@@ -6,14 +6,16 @@ rest answers questions about indices: whether one is within bounds, where a mask
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ArgumentError, AxisError, DtypeError, ShapeError
-from chainrule.graph import Flat, Linear, Node, Operation, Sample
+from chainrule.graph import Condition, Element, Evaluated, Flat, Linear, Node, Operation, Sample, Statements
+from chainrule.loops import Statement, apply, each, fill, is_within, store, within
+from chainrule.loops import cast as to_dtype
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType
 
@@ -67,6 +69,19 @@ def _add_up(zero: Any, index: Any, rows: Any, length: int) -> np.ndarray:
     return total
 
 
+def _scatter_statements(result: Any, index: Any, rows: Any, *, length: int) -> Iterator[Statement]:
+    """One row after the other, as they may meet; the elements of a row do not."""
+    yield fill(result, 0)
+    if length:
+        lead = len(index.shape)
+
+        def added(place: tuple[Any, ...]) -> Statement:
+            target = (within(index[place[:lead]], length), *place[lead:])
+            return store(result, target, result[target] + rows[place])
+
+        yield from each(rows.shape, added, serial=tuple(range(lead)))
+
+
 def _stacked(node: Node, has: bool, size: int) -> Node:
     return node if has else np.broadcast_to(node, (size, *node.shape))
 
@@ -99,6 +114,12 @@ gather = Operation(
     exact=lambda x, index: np.take(x, _numbers(index), axis=0),
     derivative=Linear(lambda g, k, x, index: scatter_add(index, g, length=x.shape[0]), operands=(0,)),
     batch=_batch_gather,
+    lowering=Element(
+        lambda index, x, places: x[
+            (within(places[index[: len(places.shape)]], x.shape[0]), *index[len(places.shape) :])
+        ],
+        valid=lambda x, places: Condition(places.shape, lambda index: is_within(places[index], x.shape[0])),
+    ),
     latex=r"{{{0}}}_{{{1}}}",
     samples=lambda: [Sample(_ROWS, _PLACES), Sample(F(1, "1/2"), np.array(1)), Sample(_ROWS, np.zeros((0, 2), int))],
     rejects=lambda: [
@@ -114,6 +135,10 @@ scatter_add = Operation(
     exact=lambda index, rows, *, length: _add_up(Fraction(0), index, rows, length),
     derivative=Linear(lambda g, k, index, rows, *, length: gather(g, index), operands=(1,)),
     batch=_batch_scatter,
+    lowering=Statements(
+        _scatter_statements,
+        valid=lambda index, rows, *, length: Condition(index.shape, lambda place: is_within(index[place], length)),
+    ),
     latex=r"\sum_{{i = {0}}} {1}",
     samples=lambda: [
         Sample(_PLACES, F([[1, 2], [3, 4]], [[5, "1/6"], [7, 8]]), length=4),
@@ -153,6 +178,14 @@ def counted_from_front(index: np.ndarray, axis: int, shape: tuple[int, ...]) -> 
     return np.where(index < 0, index + n, index)
 
 
+def _from_front(index: Any, n: int) -> Any:
+    """A scalar index as an int64 that counts from the front; out of bounds where it was."""
+    if index.dtype.kind == "u":  # what int64 cannot hold is out of any bounds
+        index = apply("minimum", index, min(n, np.iinfo(index.dtype).max))
+    index = to_dtype(index, _INT)
+    return apply("select", index < 0, index + n, index)
+
+
 def _infer_check(index: ArrayType, *, axis: int, shape: tuple[int, ...]) -> ArrayType:
     if index.dtype.kind not in "iu":
         raise DtypeError(
@@ -171,6 +204,12 @@ check_index = Operation(
     exact=lambda index, *, axis, shape: _fractions(counted_from_front(_numbers(index), axis, shape)),
     derivative=Flat(),
     batch=lambda operands, batched, size, *, axis, shape: check_index(operands[0], axis=axis, shape=shape),
+    lowering=Element(
+        lambda place, index, *, axis, shape: within(_from_front(index[place], shape[axis]), shape[axis]),
+        valid=lambda index, *, axis, shape: Condition(
+            index.shape, lambda place: is_within(_from_front(index[place], shape[axis]), shape[axis])
+        ),
+    ),
     latex="{0}",
     samples=lambda: [Sample(np.array([[0, -1], [2, -3]]), axis=1, shape=(2, 3))],
     rejects=lambda: [
@@ -208,6 +247,7 @@ nonzero = Operation(
     exact=lambda mask, *, count: _fractions(_holding_first(mask, count)),
     derivative=Flat(),
     batch=lambda operands, batched, size, *, count: nonzero(operands[0], count=count),
+    lowering=Evaluated(),
     latex=r"\operatorname{{nonzero}} {0}",
     samples=lambda: [Sample(np.array([[True, False, True], [False, True, True]]), count=2)],
     rejects=lambda: [
@@ -248,6 +288,7 @@ last_writer = Operation(
     exact=lambda index, *, length: _fractions(_last_writer(_numbers(index), length)),
     derivative=Flat(),
     batch=lambda operands, batched, size, *, length: last_writer(operands[0], length=length),
+    lowering=Evaluated(),
     latex=r"\operatorname{{writer}} {0}",
     samples=lambda: [Sample(np.array([[2, 0, 2], [1, 1, 0]]), length=4), Sample(np.array([1, 1]), length=2)],
     rejects=lambda: [

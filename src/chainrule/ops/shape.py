@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, AxisError, ShapeError
-from chainrule.graph import Linear, Node, Operation, Sample, as_node, reaches
+from chainrule.graph import Element, Linear, Node, Operation, SameElements, Sample, as_node, reaches
+from chainrule.loops import aligned
 from chainrule.ops.samples import F
 from chainrule.ops.settings import in_given_order, integer, integers
 from chainrule.types import ArrayType, broadcast_shapes, normalize_axes, normalize_axis, size_of
@@ -79,6 +80,7 @@ reshape = Operation(
     exact=lambda x, *, shape: np.reshape(x, shape),
     derivative=Linear(lambda g, k, x, *, shape: np.reshape(g, x.shape)),
     batch=lambda operands, batched, size, *, shape: np.reshape(operands[0], (size, *shape)),
+    lowering=SameElements(),
     latex=r"\operatorname{{reshape}} {0}",
     samples=lambda: [
         Sample(F([1, 2, 3], [4, "1/5", 6]), shape=(3, 2)),
@@ -102,6 +104,7 @@ transpose = Operation(
     exact=lambda x, *, axes: np.transpose(x, axes),
     derivative=Linear(lambda g, k, x, *, axes: np.transpose(g, _inverse(axes))),
     batch=lambda operands, batched, size, *, axes: np.transpose(operands[0], (0, *(axis + 1 for axis in axes))),
+    lowering=Element(lambda index, x, *, axes: x[tuple(index[axis] for axis in _inverse(axes))]),
     latex=r"{{{0}}}^{{\mathsf{{T}}}}",
     samples=lambda: [
         Sample(F([1, 2, 3], [4, "1/5", 6]), axes=(1, 0)),
@@ -120,6 +123,7 @@ broadcast = Operation(
     exact=lambda x, *, shape: np.broadcast_to(x, shape),
     derivative=Linear(lambda g, k, x, *, shape: unbroadcast(g, x.shape)),
     batch=_batch_broadcast,
+    lowering=Element(lambda index, x, *, shape: x[aligned(index, x.shape)]),
     latex=r"\operatorname{{broadcast}} {0}",
     samples=lambda: [
         Sample(F(1, 2, 3), shape=(2, 3)),

@@ -6,12 +6,14 @@ A range (start, length, step) says which places of one axis: start, start + step
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import AxisError, ShapeError
-from chainrule.graph import Linear, Node, Operation, Sample, as_node, constant, reaches
+from chainrule.graph import Element, Linear, Node, Operation, Sample, Statements, as_node, constant, reaches
+from chainrule.loops import Statement, each, store
 from chainrule.ops.samples import F
 from chainrule.ops.settings import in_given_order, integer
 from chainrule.types import ArrayType, normalize_axes
@@ -83,6 +85,17 @@ def _written(x: Any, values: Any, *, ranges: Ranges) -> Any:
     return result
 
 
+def _write_statements(result: Any, x: Any, values: Any, *, ranges: Ranges) -> Iterator[Statement]:
+    """All elements of x, and then the values over those that they replace."""
+    yield from each(result.shape, lambda index: store(result, index, x[index]))
+
+    def replaced(index: tuple[Any, ...]) -> Statement:
+        places = tuple(start + i * step for i, (start, _, step) in zip(index, ranges, strict=True))
+        return store(result, places, values[index])
+
+    yield from each(values.shape, replaced)
+
+
 def _adjoint_of_write(g: Node, k: int, x: Node, values: Node, *, ranges: Ranges) -> Node:
     return cut(g, ranges) if k == 1 else write_slice(g, filled(0, values.shape, g.dtype), ranges=ranges)
 
@@ -101,6 +114,11 @@ slice_ = Operation(
     exact=lambda x, *, ranges: np.asarray(x)[_python(ranges)],
     derivative=Linear(lambda g, k, x, *, ranges: place(g, x.shape, ranges)),
     batch=lambda operands, batched, size, *, ranges: slice_(operands[0], ranges=(whole(size), *ranges)),
+    lowering=Element(
+        lambda index, x, *, ranges: x[
+            tuple(start + i * step for i, (start, _, step) in zip(index, ranges, strict=True))
+        ]
+    ),
     latex=r"\operatorname{{slice}} {0}",
     samples=lambda: [
         Sample(F([1, 2, 3], [4, "1/5", 6]), ranges=((0, 2, 1), (2, 2, -2))),
@@ -123,6 +141,7 @@ write_slice = Operation(
     exact=_written,
     derivative=Linear(_adjoint_of_write, jointly=True),
     batch=_batch_write,
+    lowering=Statements(_write_statements),
     latex=r"\operatorname{{write}}({0}, {1})",
     samples=lambda: [
         Sample(F([1, 2, 3], [4, "1/5", 6]), F([7, "-1/2"]), ranges=((1, 1, 1), (2, 2, -2))),

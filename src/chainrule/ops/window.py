@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.graph import Linear, Operation, Sample
+from chainrule.graph import Element, Linear, Operation, Sample, Statements
+from chainrule.loops import Statement, each, fill, store
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType
 
@@ -147,6 +148,13 @@ def _windows(x: Any, *, window: Lengths, stride: Lengths) -> Any:
     return strided(x, _places(x.shape[lead:], window, stride), window, stride, (1,) * len(window))
 
 
+def _source(index: tuple[Any, ...], rank: int, stride: Lengths) -> tuple[Any, ...]:
+    """Where in the array the element of a window is."""
+    lead = len(index) - 2 * rank
+    places, within = index[lead : lead + rank], index[lead + rank :]
+    return *index[:lead], *(t * step + k for t, step, k in zip(places, stride, within, strict=True))
+
+
 def _windows_exactly(x: Any, *, window: Lengths, stride: Lengths) -> Any:
     lead = x.ndim - len(window)
     places = _places(x.shape[lead:], window, stride)
@@ -167,6 +175,9 @@ windows = Operation(
         lambda g, k, x, *, window, stride: overlap_add(g, lengths=x.shape[x.ndim - len(window) :], stride=stride)
     ),
     batch=lambda operands, batched, size, **parameters: windows(operands[0], **parameters),
+    lowering=Element(
+        lambda index, x, *, window, stride: x[_source(index, len(window), stride)],
+    ),
     latex=r"\operatorname{{windows}} {0}",
     samples=lambda: [
         Sample(F([1, -2, "1/2", 3, 5], [4, 0, "1/3", 2, 6]), window=(2,), stride=(1,)),
@@ -208,6 +219,20 @@ def _overlap_add(g: Any, *, lengths: Lengths, stride: Lengths) -> Any:
     return result
 
 
+def _overlap_statements(result: Any, g: Any, *, lengths: Lengths, stride: Lengths) -> Iterator[Statement]:
+    """One position in the window after the other; at each, no two windows meet."""
+    yield fill(result, 0)
+    rank = len(lengths)
+    lead = len(g.shape) - 2 * rank
+    for position in np.ndindex(g.shape[lead + rank :]):
+
+        def added(place: tuple[Any, ...], position: tuple[int, ...] = position) -> Statement:
+            target = _source((*place, *position), rank, stride)
+            return store(result, target, result[target] + g[(*place, *position)])
+
+        yield from each(g.shape[: lead + rank], added)
+
+
 def _overlap_add_exactly(g: Any, *, lengths: Lengths, stride: Lengths) -> Any:
     rank = len(lengths)
     lead = g.ndim - 2 * rank
@@ -228,6 +253,7 @@ overlap_add = Operation(
         lambda g, k, x, *, lengths, stride: windows(g, window=x.shape[x.ndim - len(lengths) :], stride=stride)
     ),
     batch=lambda operands, batched, size, **parameters: overlap_add(operands[0], **parameters),
+    lowering=Statements(_overlap_statements),
     latex=r"\operatorname{{overlap}} {0}",
     samples=lambda: [
         Sample(F([[1, 2], ["1/2", -3], [4, 5]]), lengths=(4,), stride=(1,)),

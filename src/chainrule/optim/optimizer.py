@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError
+from chainrule.trace import Traced
 
 Step = float | Callable[[Any], Any]
 
@@ -36,8 +37,9 @@ def step_at(step: Step, count: Any) -> Any:
 
 
 def check_number(rule: str, name: str, value: Any, low: float, high: float = np.inf, *, schedule: bool = False) -> Any:
-    """A setting in [low, high) as a Python float, which leaves float32 what it is; a schedule as it is."""
-    if schedule and callable(value):
+    """A setting in [low, high) as a Python float, which leaves float32 what it is; a schedule, or a setting that is an
+    input of a graph (`fit_many` makes such of numbers that differ from model to model), as it is."""
+    if isinstance(value, Traced) or (schedule and callable(value)):
         return value
     if isinstance(value, (int, float, np.number)) and low <= value < high:
         return float(value)

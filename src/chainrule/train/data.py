@@ -50,16 +50,24 @@ def split_validation(data: Arrays, validation: Any, seed: int) -> tuple[Arrays, 
                 remedy="Give the same arrays for other examples.",
             )
         return data, held
-    count = len(data[0])
-    if not 0 < validation < 1 or not 1 <= round(count * validation) < count:
+    kept, held = rows_held_back(len(data[0]), validation, seed)
+    return tuple(array[kept] for array in data), tuple(array[held] for array in data)
+
+
+def rows_held_back(count: int, fraction: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the rows to train on, and of a fraction of the rows to validate on, drawn by the seed.
+
+    Raises:
+        ArgumentError: the fraction leaves no row on one of the sides.
+    """
+    if not 0 < fraction < 1 or not 1 <= round(count * fraction) < count:
         raise ArgumentError(
             "fit",
             expected=f"validation to leave at least one of {count} rows on both sides",
-            got=f"the fraction {validation}",
+            got=f"the fraction {fraction}",
             remedy="Give a fraction such as 0.2, or arrays.",
         )
-    kept, held = split_rows(count, float(validation), seed)
-    return tuple(array[kept] for array in data), tuple(array[held] for array in data)
+    return split_rows(count, float(fraction), seed)
 
 
 @dataclass(frozen=True)

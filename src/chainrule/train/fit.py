@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from chainrule import random
-from chainrule.errors import ArgumentError, DivergenceError
-from chainrule.evaluate import Program
-from chainrule.functions import jit, scan
-from chainrule.graph import verify
+from chainrule.errors import ArgumentError
 from chainrule.optim import Optimizer
-from chainrule.pytree import flatten, paths, tree_map, unflatten
-from chainrule.simplify import simplify
-from chainrule.trace import trace_function
-from chainrule.train.data import Arrays, as_arrays, is_count, schedule, split_validation
-from chainrule.train.gradient import value, value_and_gradient
-from chainrule.train.progress import Progress, Report, reporting
-from chainrule.train.run import FINISHED, INTERRUPTED, STOPPED_EARLY, Run
-from chainrule.train.step import GOING, NOT_FINITE, STOPPED, UNDECIDED, UNVALIDATED, Stepper
+from chainrule.pytree import flatten, paths, tree_map
+from chainrule.train.culprit import first_not_finite, is_finite
+from chainrule.train.data import Schedule, as_arrays, is_count, schedule, split_validation
+from chainrule.train.driver import Driver
+from chainrule.train.gradient import Variants, value, value_and_gradient
+from chainrule.train.progress import Report
+from chainrule.train.run import DIVERGED, Run
+from chainrule.train.slices import Slices
+from chainrule.train.step import Stepper
 from chainrule.types import is_floating
-
-MOST_STEPS_IN_A_SLICE = 1000
 
 
 def fit(
@@ -55,14 +50,18 @@ def fit(
         validation: what to evaluate the loss on after each epoch: a fraction of the rows, held back, or arrays.
         patience: stop after this many epochs without a better validation loss, and return the best parameters.
         shuffle: draw a new order of the examples for each epoch.
-        progress: None shows a bar on a terminal, True always, False never; or a function that receives `Progress`.
+        progress: None shows a bar on a terminal, True always, False never; or a function that receives `Progress`, at
+            most 20 times a second and at the end.
 
     Returns:
-        A `Run`. Ctrl-C ends it with the state reached.
+        A `Run`. Ctrl-C ends it with the state after a whole step, the one that an uninterrupted run has there: what was
+        computed of the slice of about 50 ms that it struck is left out. A second Ctrl-C raises KeyboardInterrupt.
 
     Raises:
         ShapeError, DtypeError, ArgumentError, DerivativeError: arguments that do not fit, before anything is computed.
-        DivergenceError: the loss became infinite or NaN; `error.run` has the last finite state.
+        DivergenceError: the loss or the parameters became infinite or NaN. It says in which step, and which operation
+            of which line made the first such number; `error.run` has the last finite state.
+        AllocationError: there is no memory for the losses of so many steps, before anything is computed.
 
     Robbins and Monro, "A stochastic approximation method", 1951.
 
@@ -73,6 +72,27 @@ def fit(
     >>> np.round(run.params, 4)
     array([3., 1.])
     """
+    check_optimizer(optimizer)
+    start = check_params(params)
+    arrays, held = split_validation(as_arrays(data), validation, seed)
+    check_patience(patience, held is not None)
+    plan = schedule(len(arrays[0]), batch_size, epochs, steps)
+    stepper = Stepper(gradients_of(loss, plan), value(loss), lambda own: optimizer, plan, shuffle, patience)
+    own = {"key": random.key(seed)}
+    driver = Driver(Slices(stepper, own, arrays, held), stepper.first_state(start, own, held is not None))
+    (run,) = driver.run(progress)
+    if run.status == DIVERGED:
+        raise driver.failures[0].error(run, arrays)
+    return run
+
+
+def gradients_of(loss: Callable[..., Any], plan: Schedule) -> dict[int, Variants]:
+    """The gradient of a loss for batches of each size that there is in an epoch."""
+    return {rows: value_and_gradient(loss) for rows in (plan.batch, plan.last)}
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Refuse what is no descent rule."""
     if not isinstance(optimizer, Optimizer):
         raise ArgumentError(
             "fit",
@@ -80,29 +100,21 @@ def fit(
             got=f"{type(optimizer).__name__} {getattr(optimizer, '__name__', '')!r}",
             remedy="Call a rule to make one, such as chainrule.optim.adam(1e-3).",
         )
-    start = check_params(params)
-    arrays, held = split_validation(as_arrays(data), validation, seed)
-    if patience is not None and (held is None or not is_count(patience)):
-        got = f"patience={patience!r} with validation={'None' if held is None else 'given'}"
+
+
+def check_patience(patience: Any, validated: bool) -> None:
+    """Refuse patience that counts nothing, or has nothing to wait for."""
+    if patience is not None and not (validated and is_count(patience)):
         raise ArgumentError(
             "fit",
             expected="patience of at least 1, with validation data",
-            got=got,
+            got=f"patience={patience!r} with validation={'given' if validated else 'None'}",
             remedy="Give both, for example patience=10 and validation=0.2.",
         )
-    plan = schedule(len(arrays[0]), batch_size, epochs, steps)
-    gradients = {rows: value_and_gradient(loss) for rows in (plan.batch, plan.last)}
-    for rows, gradient in gradients.items():
-        gradient.trace(start, [array[:rows] for array in arrays])
-    score = value(loss)
-    if held is not None:
-        score.trace(start, held)
-    stepper = Stepper(gradients, score, optimizer, plan, random.key(seed), shuffle, patience)
-    return Driver(stepper, arrays, held).run(stepper.first_state(start, held is not None), progress)
 
 
 def check_params(params: Any) -> Any:
-    """A copy of the parameters as arrays, all floating-point."""
+    """A copy of the parameters as arrays, all floating-point and finite."""
     leaves, structure = flatten(params)
     for leaf, name in zip(leaves, paths(structure, "params"), strict=True):
         if not isinstance(leaf, (float, np.ndarray, np.floating)) or not is_floating(np.asarray(leaf).dtype):
@@ -119,128 +131,12 @@ def check_params(params: Any) -> Any:
         raise ArgumentError(
             "fit", expected="at least one parameter", got=f"{structure}", remedy="Give params an array to train."
         )
-    return tree_map(lambda leaf: np.array(leaf), params)
-
-
-class Driver:
-    """Runs the compiled slices of a run one after another, and answers when one stops."""
-
-    def __init__(self, stepper: Stepper, data: Arrays, validation: Arrays | None) -> None:
-        self.stepper, self.data, self.validation = stepper, data, validation
-        self.programs: dict[int, Any] = {}
-        self.losses: list[np.ndarray] = []
-        self.scores: list[np.ndarray] = []
-
-    def run(self, state: Any, progress: bool | Report | None) -> Run:
-        """The whole run from a state on."""
-        began, status, plan = time.perf_counter(), FINISHED, self.stepper.schedule
-        length = min(MOST_STEPS_IN_A_SLICE, plan.per_epoch, plan.total)
-        with reporting(progress) as report:
-            try:
-                while state["step"] < plan.total and state["status"] == GOING:
-                    state = self._slice(state, min(length, plan.total - int(state["step"])))
-                    report(self._progress(state))
-            except KeyboardInterrupt:
-                status = INTERRUPTED
-        if state["status"] == STOPPED:
-            status = STOPPED_EARLY
-        run = self._finish(state, status, time.perf_counter() - began)
-        if state["status"] == NOT_FINITE:
-            culprit = self._not_finite()
-            raise DivergenceError(
+    for leaf, name in zip(leaves, paths(structure, "params"), strict=True):
+        if not is_finite(leaf):
+            raise ArgumentError(
                 "fit",
-                expected="a finite loss",
-                got=f"{self.failure} in step {run.steps + 1}{culprit}",
-                remedy="Leave such rows out, or fill them in."
-                if culprit
-                else "Take smaller steps, scale the data, or start elsewhere.",
-                run=run,
+                expected="parameters that are finite at the start",
+                got=f"{first_not_finite(leaf)} in {name}",
+                remedy="Start elsewhere; what is infinite on purpose, as a mask is, belongs into the loss or the data.",
             )
-        return run
-
-    def _not_finite(self) -> str:
-        """Where the data themselves are infinite or NaN; empty where they are not."""
-        for number, array in enumerate(self.data):
-            rows = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))
-            if len(rows):
-                return f", and {array[rows[0]]} in row {rows[0]} of data[{number}]"
-        return ""
-
-    def _slice(self, state: Any, count: int) -> Any:
-        """The state after `count` steps, or fewer where the run stopped; a decision not seen before is traced."""
-        before = int(state["step"])
-        state, (losses, scores) = self._program(state, count)
-        done = int(state["step"]) - before
-        self.losses.append(losses[:done])
-        self.scores.append(scores[:done])
-        if state["status"] == NOT_FINITE:
-            self.failure = float(losses[done])
-        if state["status"] == UNDECIDED:
-            state = self._decide(state)
-        if state["status"] == UNVALIDATED:
-            state = self._validate(state)
-        return state
-
-    def _program(self, state: Any, count: int) -> Any:
-        """Run the graph of a slice, which is traced once for each length."""
-        leaves = flatten((state, self.data, self.validation))[0]
-        if count not in self.programs:
-
-            def whole(state: Any, data: Arrays, validation: Arrays | None) -> Any:
-                return scan(lambda carry, _: self.stepper.step(carry, data, validation), state, None, length=count)
-
-            _, arguments = flatten(((state, self.data, self.validation), {}))
-            traced = trace_function(whole, leaves, arguments, concrete=False)
-            self.programs[count] = Program(simplify(verify(traced.graph))), traced.structure
-        program, result = self.programs[count]
-        with np.errstate(all="ignore"):
-            return unflatten(
-                result, [np.asarray(value) for value in program.run([np.asarray(leaf) for leaf in leaves])]
-            )
-
-    def _decide(self, state: Any) -> Any:
-        """Trace the loss on the batch that no variant fits, and go on."""
-        plan = self.stepper.schedule
-        rows = int(plan.sizes(int(state["step"]), 1)[0])
-        batch = jit(lambda state, data: self.stepper.batch(state, data, rows))(state, self.data)
-        self.stepper.gradients[rows].trace(state["params"], batch)
-        self.programs.clear()
-        return {**state, "status": np.int64(GOING)}
-
-    def _validate(self, state: Any) -> Any:
-        """Trace the loss on the validation data where no variant fits the new parameters, and validate with it."""
-        self.stepper.score.trace(state["params"], self.validation)  # type: ignore[arg-type]
-        self.programs.clear()
-        state = {**state, "status": np.int64(GOING)}
-        state, score = jit(lambda state, held: self.stepper.validate(state, held))(state, self.validation)
-        self.scores[-1][-1] = score
-        return state
-
-    def _progress(self, state: Any) -> Progress:
-        plan, losses = self.stepper.schedule, self.losses[-1]
-        scores = [score for part in self.scores[-2:] for score in part if not np.isnan(score)]
-        step = int(state["step"])
-        return Progress(
-            step,
-            plan.total,
-            step // plan.per_epoch,
-            float(losses[-1]) if len(losses) else float("nan"),
-            float(scores[-1]) if scores else None,
-        )
-
-    def _finish(self, state: Any, status: str, seconds: float) -> Run:
-        plan = self.stepper.schedule
-        losses = np.concatenate(self.losses) if self.losses else np.zeros(0)
-        scores = np.concatenate(self.scores) if self.scores else np.zeros(0)
-        whole = len(losses) // plan.per_epoch
-        rows = (whole, plan.per_epoch)
-        sizes = plan.sizes(0, whole * plan.per_epoch).reshape(rows)
-        history = {
-            "epoch": np.arange(1, whole + 1),
-            "loss": (losses[: sizes.size].reshape(rows) * sizes).sum(axis=1) / plan.rows,
-        }
-        if self.validation is not None:
-            history["validation_loss"] = scores[: sizes.size].reshape(rows)[:, -1]
-        validated = self.stepper.patience is not None and np.isfinite(state["best"]["loss"])
-        chosen = state["best"]["params"] if validated else state["params"]
-        return Run(tree_map(np.array, chosen), history, losses, state, status, seconds)
+    return tree_map(lambda leaf: np.array(leaf), params)

@@ -64,6 +64,12 @@ class Variants:
             )
         self.prepared.append(prepared)
 
+    def graph(self, params: Any, batch: Sequence[np.ndarray]) -> tuple[Graph, list[np.ndarray], Callable[..., Any]]:
+        """The variant that these numbers decide for, by itself: its graph, its inputs, what assembles its result."""
+        leaves, structure = flatten(((params, *batch), {}))
+        prepared = self.prepare(self.loss, leaves, structure)
+        return Graph(prepared.inputs, prepared.outputs), list(map(np.asarray, leaves)), prepared.assemble
+
     def __call__(self, params: Any, batch: Sequence[Any], otherwise: Any) -> tuple[Any, Any]:
         """(decided?, result) as traced values; where no variant fits the batch, (False, otherwise)."""
         return _choose(self.prepared, flatten((params, *batch))[0], otherwise)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-FINISHED, STOPPED_EARLY, INTERRUPTED = "finished", "stopped early", "interrupted"
+FINISHED, STOPPED_EARLY, INTERRUPTED, DIVERGED = "finished", "stopped early", "interrupted", "diverged"
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,10 @@ class Run:
     `params` are the trained parameters: the last ones, or with `patience` those of the best validation loss. `history`
     has one entry an epoch: `epoch` (from 1), `loss` (the mean over the epoch's examples, as they were trained on) and,
     with validation data, `validation_loss`. `losses` has the loss of every step. `state` is the whole state of the
-    run, a pytree of arrays. `status` says how it ended: "finished", "stopped early" or "interrupted" (by Ctrl-C).
+    run, a pytree of arrays. `status` says how it ended: "finished", "stopped early", "interrupted" (by Ctrl-C) or
+    "diverged" (in the run of a `DivergenceError`, and of `fit_many`). `score` is what runs are compared by, lower being
+    better: the validation loss of `params`, or without validation data the loss of the last epoch; NaN where there is
+    none.
 
     >>> import chainrule as cr
     >>> run = cr.fit(lambda p, x: np.mean((p - x) ** 2), 0.0, np.ones(4), optimizer=cr.optim.adam(), steps=3)
@@ -31,6 +34,7 @@ class Run:
     state: Any
     status: str
     seconds: float
+    score: float = float("nan")
 
     @property
     def steps(self) -> int:

@@ -48,6 +48,17 @@ def without_rich():
         fit(progress=True)
 
 
+def fit_many(params=START, optimizer=cr.optim.adam, **settings):
+    """Two short runs with some of their arguments replaced."""
+    settings = {"steps": 2, "hyperparameters": [{"step": 0.1}, {"step": 0.2}], **settings}
+    return cr.fit_many(loss, params, (X, Y), optimizer=optimizer, **settings)
+
+
+def best_of_none():
+    steep = [{"step": 1e200}, {"step": 1e210}]
+    return fit_many(optimizer=cr.optim.gradient_descent, hyperparameters=steep, steps=20).best
+
+
 EXAMPLES = [
     ("data of different lengths", lambda: fit(data=(X, Y[:5]))),
     ("no data", lambda: fit(data=())),
@@ -75,6 +86,27 @@ EXAMPLES = [
     ("a progress bar without rich", without_rich),
     ("fit of a loss that draws by NumPy", fit_that_draws_by_numpy),
     ("fit to data with a NaN", lambda: fit(data=(np.where(X == 3, np.nan, X), Y))),
+    ("a loss that takes the logarithm of zero", lambda: fit(lambda theta, x, y: np.sum(np.log(theta)))),
+    ("parameters that become infinite", lambda: fit(lambda theta, x, y: np.sum(np.sqrt(theta)))),
+    ("parameters that start infinite", lambda: fit(params={"w": np.array([1.0, np.inf])})),
+    ("more steps than there is memory for", lambda: fit(steps=10**17)),
+    ("many models of which nothing differs", lambda: fit_many(optimizer=cr.optim.adam(), hyperparameters=None)),
+    ("many models by lists of different lengths", lambda: fit_many(seeds=range(3))),
+    ("many models by seeds that are no list", lambda: fit_many(seeds=0.5)),
+    ("many models of other shapes", lambda: fit_many([START, np.zeros(3)])),
+    ("many models by settings that are no dicts", lambda: fit_many(hyperparameters=[0.1, 0.2])),
+    ("many models by settings of other names", lambda: fit_many(hyperparameters=[{"step": 0.1}, {"decay": 0.5}])),
+    ("many models by an optimizer that was made already", lambda: fit_many(optimizer=cr.optim.adam(0.1))),
+    (
+        "many models with and without Nesterov's momentum",
+        lambda: fit_many(
+            optimizer=cr.optim.momentum, hyperparameters=[{"step": 0.1, "nesterov": kind} for kind in (True, False)]
+        ),
+    ),
+    ("folds of rows that are not there", lambda: fit_many(folds=[[0, 1], [7, 8]])),
+    ("folds of different lengths", lambda: fit_many(folds=[[0, 1], [2, 3, 4]])),
+    ("folds of which one is a pair", lambda: fit_many(folds=[[0, 1], ([2, 3], [4])])),
+    ("the best of models that all diverged", best_of_none),
     ("a split of everything", lambda: split_rows(10, 1.0, 0)),
     ("a split by a seed that is none", lambda: split_rows(10, 0.2, "today")),
     ("a split of one row", lambda: split_rows(1, 0.5, 0)),

@@ -1,0 +1,91 @@
+"""chainrule: `fit` as a user calls it, shuffling included."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+import chainrule as cr
+from bench.systems.system import System
+from bench.tasks import ADAM, LENET_PADDING, RELU, Task
+
+
+class ChainruleRun(System):
+    """`chainrule.fit` of ordinary NumPy code."""
+
+    name = "chainrule"
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self.loss = make_loss(task)
+
+    def fit(self, steps: int) -> cr.Run:
+        """A run from the task's first parameters."""
+        task = self.task
+        return cr.fit(
+            self.loss,
+            task.parameters(),
+            task.data,
+            optimizer=make_optimizer(task),
+            batch_size=task.batch,
+            steps=steps,
+            progress=False,
+        )
+
+    def first(self, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of the first steps, within an epoch, as the run itself shuffled them, and their losses."""
+        run = self.fit(steps)
+        return rows_of(run.state, self.task, steps), run.losses
+
+    def losses(self, order: np.ndarray) -> np.ndarray:
+        """The losses of the first steps, which must be those of `first`."""
+        rows, losses = self.first(len(order))
+        if not np.array_equal(rows, order):
+            raise ValueError("fit shuffles by itself, so it can be asked for the order that it chose alone")
+        return losses
+
+    def measure(self, steps: int) -> tuple[int, float]:
+        """The difference between a run of 1 + n epochs and a run of one: import, trace and compilation drop out."""
+        epoch = self.task.per_epoch
+        epochs = max(1, round(steps / epoch))
+        short = self._seconds(epoch)
+        return epochs * epoch, self._seconds((1 + epochs) * epoch) - short
+
+    def _seconds(self, steps: int) -> float:
+        began = perf_counter()
+        self.fit(steps)
+        return perf_counter() - began
+
+
+def rows_of(state: Any, task: Task, steps: int) -> np.ndarray:
+    """The rows of the first steps of the epoch that a run's state is in, shape (steps, batch)."""
+    order = state["order"] if "order" in state else np.arange(task.rows)
+    return np.asarray(order, np.int32)[: steps * task.batch].reshape(steps, task.batch)
+
+
+def make_optimizer(task: Task) -> cr.optim.Optimizer:
+    """The task's descent rule."""
+    return cr.optim.adam(task.step) if task.update == ADAM else cr.optim.gradient_descent(task.step)
+
+
+def make_loss(task: Task) -> Any:
+    """Cross-entropy, or half the mean of the squared errors, of the task's layers."""
+    last = len(task.shapes) - 1
+
+    def forward(params: Any, x: Any) -> Any:
+        paddings = iter(LENET_PADDING)
+        for number, (weight, bias) in enumerate(params):
+            if weight.ndim == 4:
+                x = cr.nn.convolve(x, weight, padding=next(paddings)) + bias[:, None, None]
+                x = cr.nn.max_pool(np.maximum(x, 0), 2)
+            else:
+                x = x.reshape(len(x), -1) @ weight + bias
+                if number < last:
+                    x = np.maximum(x, 0) if task.activation == RELU else np.tanh(x)
+        return x
+
+    if task.classes:
+        return lambda params, x, y: cr.nn.cross_entropy(forward(params, x), y)
+    return lambda params, x, y: np.mean((forward(params, x) - y) ** 2) / 2

@@ -1,0 +1,98 @@
+"""The ways to say how machine code computes an operation. Each is stated once, in scalars of `chainrule.loops`.
+
+`Element` and `Fold` say what one element of the result is, so that an operation can be computed where its result is
+read, and needs no memory of its own. An operand in such a rule is what an array is elsewhere: `x[i, j]` is the
+expression that reads an element, `x.shape` and `x.dtype` are its type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`rule(index)` is true at every place of a shape."""
+
+    shape: tuple[int, ...]
+    rule: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Element:
+    """`rule(index, *operands, **parameters)`: the element of the result at that place, as a scalar expression.
+
+    Where operands may hold what the operation refuses, `valid(*operands, **parameters)` is the `Condition` that they do
+    not: a run in which it does not hold is given to the reference, which says what is wrong.
+    """
+
+    rule: Callable[..., Any]
+    valid: Callable[..., Condition] | None = None
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A reduction: `rule(index, inner, *operands, **parameters)`, combined over all places `inner` of some extents.
+
+    `combine` names the way ("sum", "maximum"...); `extents(*operands, **parameters)` are the lengths of the axes that
+    are folded. Both may look at the operands' types only.
+    """
+
+    combine: str | Callable[..., str]
+    extents: Callable[..., tuple[int, ...]]
+    rule: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class SameElements:
+    """The elements of the operand in the same order under another shape: no work at all."""
+
+
+@dataclass(frozen=True)
+class Statements:
+    """`rule(result, *operands, **parameters)`: the statements of a loop nest that fill the buffer `result`.
+
+    Operands are buffers too. For what writes where its data say, or needs its own earlier results. `valid` is as in an
+    `Element`.
+    """
+
+    rule: Callable[..., Any]
+    valid: Callable[..., Condition] | None = None
+
+
+@dataclass(frozen=True)
+class Routine:
+    """A routine of the native library, by name; `arguments(*operand types, **parameters)` are the whole numbers that
+    it takes beside the operands and the result."""
+
+    name: str
+    arguments: Callable[..., tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Composed:
+    """An operation that is made of others: `rule(*operands, **parameters)` gives the nodes to put in its place.
+
+    Where the rule gives None, the operation is as simple as it can be made, and lowered as `otherwise` says.
+    """
+
+    rule: Callable[..., Any]
+    otherwise: Lowering | None = None
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Control flow, of one of the kinds that the machine has: "branch", "scan" or "while", with the parameters that
+    the operation of that kind has; or "call", of the graph `body`, whose values stay its own."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Not lowered: the compiled run calls the operation's reference."""
+
+
+Lowering: TypeAlias = "Element | Fold | SameElements | Statements | Routine | Composed | Flow | Evaluated"

@@ -1,0 +1,14 @@
+"""From a graph to steps over memory: what is computed together, in which order, and where it is kept."""
+
+from chainrule.graph import Graph
+from chainrule.lower.arena import lay_out_arena
+from chainrule.lower.block import lower_steps
+from chainrule.lower.join import join
+from chainrule.lower.program import Program
+
+__all__ = ["Program", "lower"]
+
+
+def lower(graph: Graph) -> Program:
+    """The steps that compute a graph, with every array in its place."""
+    return lay_out_arena(join(lower_steps(graph)))

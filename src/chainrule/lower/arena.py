@@ -1,0 +1,95 @@
+"""The arena: one piece of memory for all local places, laid out before anything runs.
+
+Takes a program; leaves every local place with an offset. Places that are never needed at the same time share memory.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from chainrule.lower.join import accesses, blocks
+from chainrule.lower.program import Place, Program, Repeat, Step, While
+
+ALIGNMENT = 64
+
+
+@dataclass
+class Span:
+    """From the first to the last step that needs a place."""
+
+    first: int
+    last: int
+    loops: tuple[Step, ...]
+    """The loops around all accesses."""
+    begins_with_write: bool
+    crossed: set[Step]
+    """The loops around some of the accesses only."""
+
+
+def lay_out_arena(program: Program) -> Program:
+    """The program with an offset for each local place, and the size of the arena."""
+    spans: dict[Place, Span] = {}
+    ranges: dict[Step, tuple[int, int]] = {}
+    _walk(program.steps, (), itertools.count(), spans, ranges)
+    ordered = sorted(
+        ((place, _whole(span, ranges)) for place, span in spans.items() if place.kind == "local"),
+        key=lambda pair: pair[1],
+    )
+    program.arena = _assign(ordered)
+    return program
+
+
+def _walk(
+    steps: list[Step],
+    loops: tuple[Step, ...],
+    clock: itertools.count[int],
+    spans: dict[Place, Span],
+    ranges: dict[Step, tuple[int, int]],
+) -> None:
+    for step in steps:
+        start = next(clock)
+        reads, writes = accesses(step)
+        inside = (*loops, step) if isinstance(step, (Repeat, While)) else loops
+        for place, writing in (*((p, False) for p in reads), *((p, True) for p in writes)):
+            _touch(spans, place.root, start, inside, writing and place.joined.base is None)
+        for block in blocks(step):
+            _walk(block, inside, clock, spans, ranges)
+        ranges[step] = start, next(clock)
+        if isinstance(step, While):
+            _touch(spans, step.predicate.root, ranges[step][1], inside, False)
+
+
+def _touch(spans: dict[Place, Span], place: Place, time: int, loops: tuple[Step, ...], writing: bool) -> None:
+    if place not in spans:
+        spans[place] = Span(time, time, loops, writing, set())
+        return
+    span = spans[place]
+    common = tuple(one for one, other in zip(span.loops, loops, strict=False) if one is other)
+    span.crossed |= {*span.loops, *loops} - set(common)
+    span.last, span.loops = max(span.last, time), common
+
+
+def _whole(span: Span, ranges: dict[Step, tuple[int, int]]) -> tuple[int, int]:
+    """The span, with all of each loop that it lives through: what is read first lives from step to step."""
+    crossed = span.crossed if span.begins_with_write else {*span.crossed, *span.loops}
+    around = [ranges[loop] for loop in crossed]
+    return min([span.first, *(first for first, _ in around)]), max([span.last, *(last for _, last in around)])
+
+
+def _assign(ordered: list[tuple[Place, tuple[int, int]]]) -> int:
+    """Offsets by first fit, in the order in which the places are first needed."""
+    active: list[tuple[int, int, int]] = []  # (offset, end, last)
+    total = 0
+    for place, (first, last) in ordered:
+        active = [one for one in active if one[2] >= first]
+        size = -(-max(1, place.bytes) // ALIGNMENT) * ALIGNMENT
+        offset = 0
+        for start, end, _ in sorted(active):
+            if offset + size <= start:
+                break
+            offset = max(offset, end)
+        place.offset = offset
+        active.append((offset, offset + size, last))
+        total = max(total, offset + size)
+    return total

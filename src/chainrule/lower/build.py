@@ -1,0 +1,190 @@
+"""Building kernels: the nodes that are computed together, as one loop nest.
+
+A node's element is the expression that its operation's lowering gives for elements of the operands; where an operand is
+in memory that expression reads it, where it is not it is the operand's own expression, and so on down to memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from chainrule.graph import Condition, Constant, Element, Fold, Input, Node, SameElements, Statements
+from chainrule.loops import (
+    Buffer,
+    Index,
+    Kernel,
+    Scalar,
+    Statement,
+    accumulate,
+    as_indices,
+    cast,
+    constant,
+    loop,
+    neutral,
+    store,
+)
+from chainrule.lower.expand import lowering_of
+from chainrule.lower.place import Layout
+from chainrule.lower.program import Place, Run
+from chainrule.types import size_of
+
+
+@lru_cache(maxsize=65536)
+def _buffer(name: str, shape: tuple[int, ...], dtype: np.dtype, role: Any) -> Buffer:
+    """One buffer for one description, so that equal kernels have the very same expressions."""
+    return Buffer(name, shape, dtype, role)
+
+
+class Operand:
+    """An operand as a lowering rule sees it: a type, and elements to read."""
+
+    __slots__ = ("draft", "dtype", "node", "shape")
+
+    def __init__(self, draft: Draft, node: Node) -> None:
+        self.draft, self.node, self.shape, self.dtype = draft, node, node.shape, node.dtype
+
+    def __getitem__(self, index: Any) -> Scalar:
+        return self.draft.read(self.node, as_indices(index))
+
+
+class Draft:
+    """A kernel in the making. `again` collects nodes whose elements were asked for at more than one place."""
+
+    def __init__(self, layout: Layout, place_of: Callable[[Node], Place]) -> None:
+        self.layout, self.place_of = layout, place_of
+        self.inputs: dict[tuple[Place, tuple[int, ...]], Buffer] = {}
+        self.outputs: dict[Place, Buffer] = {}
+        self.values: dict[Any, Scalar] = {}
+        self.first: dict[Node, Any] = {}
+        self.again: set[Node] = set()
+        self.accumulator: tuple[Node, Buffer, tuple[Any, ...]] | None = None
+
+    # ------------------------------------------------------------------------------------------------ elements
+
+    def read(self, node: Node, index: tuple[Any, ...]) -> Scalar:
+        """The expression of an element of a node."""
+        if size_of(node.shape) == 0:
+            return constant(0, node.dtype)  # an element of nothing: no memory is touched
+        index = tuple(constant(0, np.int64) if n == 1 else one for one, n in zip(index, node.shape, strict=True))
+        key = node, index
+        if key not in self.values:
+            self.values[key] = self._element(node, index)
+        return self.values[key]
+
+    def _element(self, node: Node, index: tuple[Any, ...]) -> Scalar:
+        if self.accumulator is not None and node is self.accumulator[0]:
+            _, buffer, place = self.accumulator
+            if index != place:
+                self.again.add(node)
+            return buffer[place]
+        if isinstance(node, Constant):
+            flat = node.value.reshape(-1)
+            if (
+                len({one.tobytes() for one in flat[:17]}) == 1
+                and len({flat.dtype.type(x).tobytes() for x in flat}) == 1
+            ):
+                return constant(flat[0].item(), node.dtype)
+        if isinstance(node, (Input, Constant)) or node in self.layout.stored or node in self.layout.renamed:
+            return self.buffer(node)[index]
+        if node in self.first and self.first[node] != index:
+            self.again.add(node)
+        self.first.setdefault(node, index)
+        return self.compute(node, index)
+
+    def compute(self, node: Node, index: tuple[Any, ...]) -> Scalar:
+        """The expression of an element from elements of the operands."""
+        lowering = lowering_of(node)
+        if isinstance(lowering, SameElements):
+            given = iter(one for one, n in zip(index, node.shape, strict=True) if n != 1)
+            source = node.operands[0]
+            return self.read(source, tuple(constant(0, np.int64) if n == 1 else next(given) for n in source.shape))
+        operands = [Operand(self, operand) for operand in node.operands]
+        return cast(lowering.rule(index, *operands, **node.parameters), node.dtype)  # type: ignore[union-attr]
+
+    def buffer(self, node: Node) -> Buffer:
+        """The buffer in which the kernel finds a node that is in memory."""
+        place, shape = self.place_of(node), node.shape
+        if (place, shape) not in self.inputs:
+            self.inputs[place, shape] = _buffer(f"x{len(self.inputs)}", shape, node.dtype, "input")
+        return self.inputs[place, shape]
+
+    def output(self, place: Place) -> Buffer:
+        """The buffer in which the kernel leaves a result."""
+        if place not in self.outputs:
+            self.outputs[place] = _buffer(f"y{len(self.outputs)}", place.type.shape, place.type.dtype, "output")
+        return self.outputs[place]
+
+    # ------------------------------------------------------------------------------------------------- kernels
+
+    def finish(self, name: str, body: Sequence[Statement]) -> Run:
+        """The kernel of these statements, and the places of its buffers."""
+        buffers = (*self.inputs.values(), *self.outputs.values())
+        places = (*(place for place, _ in self.inputs), *self.outputs)
+        return Run(Kernel(name, buffers, tuple(body)), places)
+
+    def elements(self, roots: Sequence[Node]) -> Run:
+        """The kernel that computes every element of some nodes of one shape, or of one fold and what follows it."""
+        index = _indices("i", roots[0].shape)
+        places = [self.output(self.place_of(root)) for root in roots]
+        root, out = roots[0], places[0]
+        fold = self.layout.accumulated.get(root, root if isinstance(lowering_of(root), Fold) else None)
+        if fold is None:
+            body = tuple(self._store(node, to, index) for node, to in zip(roots, places, strict=True))
+        else:
+            body = self._fold(fold, out, index)
+            if fold is not root:
+                self.accumulator = fold, out, index
+                body = (*body, self._store(root, out, index))
+        return self.finish(root.operation.name, _nest(index, roots[0].shape, body))
+
+    def _store(self, node: Node, out: Buffer, index: tuple[Any, ...]) -> Statement:
+        value = self.values[node, index] = self.compute(node, index)
+        return store(out, index, value)
+
+    def _fold(self, node: Node, out: Buffer, index: tuple[Any, ...]) -> tuple[Statement, ...]:
+        lowering: Any = lowering_of(node)
+        operands = [Operand(self, operand) for operand in node.operands]
+        combine = lowering.combine
+        if not isinstance(combine, str):
+            combine = combine(*operands, **node.parameters)
+        extents = lowering.extents(*operands, **node.parameters)
+        inner = _indices("r", extents)
+        value = cast(lowering.rule(index, inner, *operands, **node.parameters), node.dtype)
+        start = store(out, index, neutral(combine, node.dtype))
+        body: tuple[Statement, ...] = (accumulate(out, index, combine, value),)
+        return (start, *_nest(inner, extents, body, "serial"))
+
+    def statements(self, node: Node) -> Run:
+        """The kernel of an operation whose lowering writes its own loops."""
+        lowering: Any = lowering_of(node)
+        out = self.output(self.place_of(node))
+        operands = [self.buffer(operand) for operand in node.operands]
+        return self.finish(node.operation.name, tuple(lowering.rule(out, *operands, **node.parameters)))
+
+    def check(self, node: Node, fault: Place) -> Run | None:
+        """The kernel that sets the fault where an operand is what the operation refuses."""
+        lowering = lowering_of(node)
+        if not isinstance(lowering, (Element, Statements)) or lowering.valid is None:
+            return None
+        operands = [Operand(self, operand) for operand in node.operands]
+        condition: Condition = lowering.valid(*operands, **node.parameters)
+        index = _indices("i", condition.shape)
+        place = tuple(constant(0, np.int64) if n == 1 else one for one, n in zip(index, condition.shape, strict=True))
+        body: tuple[Statement, ...] = (accumulate(self.output(fault), (), "any", ~condition.rule(place)),)
+        return self.finish("check", _nest(index, condition.shape, body, "serial"))
+
+
+def _indices(letter: str, shape: Sequence[int]) -> tuple[Any, ...]:
+    return tuple(constant(0, np.int64) if n == 1 else Index(f"{letter}{axis}") for axis, n in enumerate(shape))
+
+
+def _nest(index: Sequence[Any], shape: Sequence[int], body: Sequence[Statement], kind: str = "parallel") -> Any:
+    """The statements inside a loop for each axis that is longer than 1."""
+    for one, n in reversed(list(zip(index, shape, strict=True))):
+        if isinstance(one, Index):
+            body = (loop(one, n, *body, kind=kind),)
+    return tuple(body)

@@ -1,0 +1,139 @@
+"""How a nest meets the machine: which axis the lanes follow, and how large a tile of results is kept in registers.
+
+The choice is by counting: vectors, memory operands and idle lanes. A tile of R rows and V vectors takes R + V loads for
+R V multiply-adds, so it is large where loads repeat, and bounded by the number of registers (Goto and van de Geijn,
+Anatomy of high-performance matrix multiplication, 2008, for the shape of the argument).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from chainrule.loops import Apply, Scalar, in_order
+from chainrule.loops.affine import address, uses
+from chainrule.native.nest import Axis, Nest
+
+_SCATTERED = 0.75  # a lane that is loaded by itself, in vectors
+_ACROSS = 8  # adding up the lanes of one vector
+_DIVIDING = {"divide", "sqrt", "fmod"}
+_PLAIN = {"add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum", "select", "fma"}
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """`along` is the axis of the lanes (None: one number at a time). `rows` and `vectors` are those of a tile; the rows
+    follow the axis `down`."""
+
+    along: Axis | None
+    lanes: int
+    down: Axis | None
+    rows: int
+    vectors: int
+
+
+def choose(nest: Nest, vector_bytes: int) -> Mapping:
+    """The mapping of a nest on a machine with vectors of that width."""
+    widest = max((scalar.dtype.itemsize for scalar in _numbers(nest)), default=8)
+    lanes = max(2, vector_bytes // widest)
+    candidates: list[tuple[float, int, Axis]] = []
+    for number, axis in enumerate(reversed(nest.outer)):
+        if axis.extent > 1:
+            candidates.append((_cost(nest, axis, lanes, False), number, axis))
+    if nest.fold is not None:
+        for number, axis in enumerate(reversed(nest.inner)):
+            if axis.extent > 1:
+                candidates.append((_cost(nest, axis, lanes, True), 10 + number, axis))
+    if not candidates:
+        return Mapping(None, 1, None, 1, 1)
+    _, _, along = min(candidates, key=lambda one: one[:2])
+    across = any(axis is along for axis in nest.inner)
+    down, rows, vectors = _tile(nest, along, lanes, across, 32 if vector_bytes == 64 else 16)
+    return Mapping(along, lanes, down, rows, vectors)
+
+
+def _numbers(nest: Nest) -> list[Scalar]:
+    """What is computed with, indices aside."""
+    return [*nest.values, *nest.loads()]
+
+
+def _cost(nest: Nest, axis: Axis, lanes: int, across: bool) -> float:
+    """The vectors that it takes to compute all of a nest along an axis."""
+
+    def loads_of(*roots: Scalar) -> float:
+        total = 0.0
+        for load in nest.loads(*roots):
+            place = address(load.operands, load.buffer.shape)
+            moving = any(axis.index in uses(other, nest.facts) for other in place.others)
+            step = place.indices.get(axis.index, 0)
+            total += 1 if not moving and step in (0, 1, -1) else _SCATTERED * min(lanes, axis.extent)
+        return total
+
+    outer = math.prod(one.extent for one in nest.outer)
+    runs = math.ceil(axis.extent / lanes) / axis.extent
+    total = 0.0
+    if nest.fold is not None:
+        inner = math.prod(one.extent for one in nest.inner)
+        total += outer * inner * runs * (2 + loads_of(nest.fold.value))
+    each = sum(1.0 + loads_of(store.value) for store in nest.stores)
+    targets = [*nest.stores, *([nest.fold] if nest.fold is not None else [])]
+    for target in targets:
+        step = address(target.indices, target.buffer.shape).indices.get(axis.index, 0)
+        each += 1 if step in (0, 1) else _SCATTERED * min(lanes, axis.extent)
+    total += outer * (each + _ACROSS if across else each * runs)
+    return total
+
+
+def _tile(nest: Nest, along: Axis, lanes: int, across: bool, registers: int) -> tuple[Axis | None, int, int]:
+    if nest.fold is None:
+        return None, 1, 1
+    heavy = sum(1 for one in in_order([nest.fold.value]) if isinstance(one, Apply) and one.function not in _PLAIN)
+    down = _shared_axis(nest, along)
+    if across:
+        rows = min(4, down.extent) if down is not None and not heavy else 1
+        return (down if rows > 1 else None), rows, 1
+    columns = math.ceil(along.extent / lanes)
+    if heavy:
+        return None, 1, min(columns, 2)
+    best = (math.inf, 0, 1, 1)
+    for vectors in range(1, min(columns, 4) + 1):
+        for rows in range(1, (min(down.extent, 14) if down is not None else 1) + 1):
+            if rows * vectors + vectors + 1 > registers:
+                continue
+            time = _time(columns, vectors, down.extent if down is not None else 1, rows)
+            best = min(best, (time, -rows * vectors, vectors, rows))
+    _, _, vectors, rows = best
+    return (down if rows > 1 else None), rows, vectors
+
+
+def _time(columns: int, vectors: int, extent: int, rows: int) -> float:
+    """The cycles of one step of the fold over all tiles, whole and partial."""
+
+    def one(r: int, v: int) -> float:
+        return max(r * v / 2, (r + v) / 2, 4.0) + 0.5
+
+    total, code = 0.0, 0
+    for count, r in ((extent // rows, rows), (1, extent % rows)):
+        for many, v in ((columns // vectors, vectors), (1, columns % vectors)):
+            if count and r and many and v:
+                total += count * many * one(r, v)
+                code += r * v
+    return total * (1 + code / 1000)
+
+
+def _shared_axis(nest: Nest, along: Axis) -> Axis | None:
+    """The outer axis along which most of what moves along the lanes stays: its loads serve every row of a tile."""
+    assert nest.fold is not None
+    best: tuple[int, int] | None = None
+    found = None
+    for number, axis in enumerate(nest.outer):
+        if axis is along or axis.extent < 2:
+            continue
+        staying = 0
+        for load in nest.loads(nest.fold.value):
+            used = uses(load, nest.facts)
+            if along.index in used and axis.index not in used:
+                staying += 1
+        if staying and (best is None or (staying, number) > best):
+            best, found = (staying, number), axis
+    return found

@@ -1,0 +1,285 @@
+"""Nests as vector code: loops over tiles, and in each the results in registers until they are done.
+
+Without a fold a tile is one vector. With a fold along other axes than the lanes, it is rows by vectors of accumulators
+that live through the loops of the fold. With a fold along the lanes, each accumulator is a vector of partial results,
+which are combined in a fixed order at the end. The order of every sum follows from the shapes and the width of the
+vectors alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from llvmlite import ir
+
+from chainrule.loops import COMBINES, Buffer, Index, neutral
+from chainrule.native.code import counted, number, shuffle, splat
+from chainrule.native.mapping import Mapping as Plan
+from chainrule.native.mapping import choose
+from chainrule.native.nest import Axis, Nest
+from chainrule.native.point import Point
+from chainrule.native.scalar_code import emit_function, llvm_type
+
+_UNROLLED = 4  # vectors of a row that are written out instead of looped over
+_CHAINS = 8  # accumulators that keep the processor busy: the latency of an addition times its throughput
+
+
+class Tiler:
+    """Emits one nest."""
+
+    def __init__(
+        self, builder: ir.IRBuilder, pointers: Mapping[Buffer, Any], bases: Mapping[Index, Any], nest: Nest, width: int
+    ) -> None:
+        self.builder, self.nest = builder, nest
+        self.plan: Plan = choose(nest, width)
+        along = self.plan.along.index if self.plan.along is not None else None
+        still = {index: number(0) for index in nest.merged}
+        self.point = Point(builder, pointers, {**bases, **still}, along, self.plan.lanes, nest.facts)
+        self.across = self.plan.along is not None and any(axis is self.plan.along for axis in nest.inner)
+
+    def emit(self, share: tuple[Any, Any] | None = None) -> None:
+        """The whole nest, or of its first axis the share (from, to)."""
+        nest, plan = self.nest, self.plan
+        if any(axis.extent == 0 for axis in nest.outer):
+            return
+        loose = [axis for axis in nest.outer if axis is not plan.along and axis is not plan.down]
+        self._loops(loose, self.point, self._columns)
+
+    def _loops(self, axes: list[Axis], point: Point, body: Any) -> None:
+        """Loops over axes that are not tiled."""
+        if not axes:
+            body(point)
+            return
+        axis, *rest = axes
+        for base in self._each(axis.extent, 1):
+            self._loops(rest, point.at({axis.index: base}), body)
+
+    def _each(self, extent: int, step: int, written_out: int = 1) -> Iterator[Any]:
+        """The starts of a loop over whole steps: the body that asks for them is inside it."""
+        whole = extent // step
+        if whole <= written_out:
+            for k in range(whole):
+                yield number(k * step)
+            return
+        builder = self.builder
+        before, inside = builder.block, builder.append_basic_block("tile")
+        builder.branch(inside)
+        builder.position_at_end(inside)
+        index = builder.phi(number(0).type)
+        index.add_incoming(number(0), before)
+        yield index
+        following = builder.add(index, number(step), flags=["nsw"])
+        index.add_incoming(following, builder.block)
+        over = builder.append_basic_block("over")
+        builder.cbranch(builder.icmp_signed("<", following, number(whole * step)), inside, over)
+        builder.position_at_end(over)
+
+    # ---------------------------------------------------------------------------------------------- over tiles
+
+    def _columns(self, point: Point) -> None:
+        """Tiles along the lanes: whole ones, then what is left."""
+        plan = self.plan
+        if plan.along is None or self.across:
+            self._rows(point, [None])
+            return
+        extent, lanes, index = plan.along.extent, plan.lanes, plan.along.index
+        width = lanes * plan.vectors
+        written = _UNROLLED if self.nest.fold is None else 1
+        for base in self._each(extent, width, written):
+            self._rows(point.at({index: base}), [lanes] * plan.vectors)
+        rest = extent % width
+        if rest:
+            counts = [lanes] * (rest // lanes) + ([rest % lanes] if rest % lanes else [])
+            self._rows(point.at({index: number(extent - rest)}), counts)
+
+    def _rows(self, point: Point, counts: list[int | None]) -> None:
+        """Tiles along the rows: whole ones, then what is left."""
+        down, rows = self.plan.down, self.plan.rows
+        if down is None:
+            self._tile(point, 1, counts)
+            return
+        for base in self._each(down.extent, rows):
+            self._tile(point.at({down.index: base}), rows, counts)
+        rest = down.extent % rows
+        if rest:
+            self._tile(point.at({down.index: number(down.extent - rest)}), rest, counts)
+
+    # ------------------------------------------------------------------------------------------------ one tile
+
+    def _tile(self, point: Point, rows: int, counts: list[int | None]) -> None:
+        shifts = list(self._shifts(rows, counts))
+        fold = self.nest.fold
+        if fold is not None:
+            finals = self._folded_across(point, shifts) if self.across else self._folded(point, shifts)
+            for (shift, count), final in zip(shifts, finals, strict=True):
+                self._finish(point, shift, count, final)
+            return
+        for shift, count in shifts:
+            self._store_all(point, shift, count)
+
+    def _shifts(self, rows: int, counts: list[int | None]) -> Iterator[tuple[dict[Index, int], int | None]]:
+        plan = self.plan
+        for row in range(rows):
+            for vector, count in enumerate(counts):
+                shift = {}
+                if plan.down is not None:
+                    shift[plan.down.index] = row
+                if plan.along is not None and not self.across:
+                    shift[plan.along.index] = vector * plan.lanes
+                yield shift, count
+
+    def _finish(self, point: Point, shift: dict[Index, int], count: int | None, final: Any) -> None:
+        fold = self.nest.fold
+        assert fold is not None
+        if self.nest.start is None:
+            before = point.value(fold.buffer[fold.indices], shift, count)
+            final = self._combine(before, final)
+        if not self.nest.stores:
+            point.store(fold.buffer, fold.indices, final, shift, count)
+            return
+        folded = fold.buffer[fold.indices]
+        point.accumulators[point.key(folded, shift, point.lanes if count is None else count)] = final
+        self._store_all(point, shift, count)
+
+    def _store_all(self, point: Point, shift: dict[Index, int], count: int | None) -> None:
+        """Everything is computed before anything is stored, so a result may be where an operand was."""
+        values = [point.value(store.value, shift, count) for store in self.nest.stores]
+        for store, value in zip(self.nest.stores, values, strict=True):
+            point.store(store.buffer, store.indices, value, shift, count)
+
+    # ---------------------------------------------------------------------------------------------------- folds
+
+    def _combine(self, x: Any, y: Any) -> Any:
+        fold = self.nest.fold
+        assert fold is not None
+        dtype = fold.buffer.dtype
+        if isinstance(x.type, ir.VectorType) or isinstance(y.type, ir.VectorType):
+            x, y = splat(self.builder, x, self.plan.lanes), splat(self.builder, y, self.plan.lanes)
+        return emit_function(self.builder, COMBINES[fold.combine], [x, y], [dtype, dtype])
+
+    def _neutral(self, lanes: int) -> Any:
+        """The start of an accumulator."""
+        fold = self.nest.fold
+        assert fold is not None
+        one = ir.Constant(llvm_type(fold.buffer.dtype), neutral(fold.combine, fold.buffer.dtype))
+        return one if lanes == 1 else ir.Constant(ir.VectorType(one.type, lanes), [one.constant] * lanes)
+
+    def _step(self, point: Point, shift: dict[Index, int], count: int | None, held: Any) -> Any:
+        """One step of a fold: a product is added in one rounding."""
+        fold = self.nest.fold
+        assert fold is not None
+        value = fold.value
+        if fold.combine == "sum" and value.dtype.kind == "f" and getattr(value, "function", "") == "multiply":
+            factors = [point.value(factor, shift, count) for factor in value.operands]
+            vector = next((one.type.count for one in (*factors, held) if isinstance(one.type, ir.VectorType)), 1)
+            if vector > 1:
+                factors = [splat(self.builder, one, vector) for one in factors]
+                held = splat(self.builder, held, vector)
+            return emit_function(self.builder, "fma", [*factors, held], [value.dtype] * 3)
+        return self._combine(held, point.value(value, shift, count))
+
+    def _folded(self, point: Point, shifts: list[Any]) -> list[Any]:
+        """The fold of each result of a tile, the lanes being results."""
+        lanes = self.plan.lanes if self.plan.along is not None else 1
+        held = [self._neutral(lanes) for _ in shifts]
+        if any(axis.extent == 0 for axis in self.nest.inner):
+            return held
+        return self._inner(self.nest.inner, point, shifts, held)
+
+    def _inner(self, axes: list[Axis], point: Point, shifts: list[Any], held: list[Any]) -> list[Any]:
+        if not axes:
+            return [self._step(point, shift, count, one) for (shift, count), one in zip(shifts, held, strict=True)]
+        axis, *rest = axes
+        if axis.extent == 1:
+            return self._inner(rest, point.at({axis.index: number(0)}), shifts, held)
+        unroll = 2 if not rest and axis.extent % 2 == 0 and len(held) < 12 else 1
+
+        def body(index: Any, carried: Any) -> list[Any]:
+            found = list(carried)
+            at = point.at({axis.index: index})
+            for k in range(unroll):
+                moved = [({**shift, axis.index: k}, count) for shift, count in shifts]
+                found = self._inner(rest, at, moved, found)
+            return found
+
+        return counted(self.builder, number(0), number(axis.extent), unroll, held, body)
+
+    def _folded_across(self, point: Point, shifts: list[Any]) -> list[Any]:
+        """The fold of each result of a tile, the lanes being steps of the fold."""
+        plan, along = self.plan, self.plan.along
+        assert along is not None
+        lanes, chains = plan.lanes, max(1, _CHAINS // len(shifts))
+        chains = max(1, min(chains, along.extent // plan.lanes))
+        held = [self._neutral(lanes) for _ in range(chains * len(shifts))]
+        others = [axis for axis in self.nest.inner if axis is not along]
+        if any(axis.extent == 0 for axis in self.nest.inner):
+            held = held[: len(shifts)]
+        else:
+            held = self._across(others, point, shifts, held, chains)
+        results = []
+        for k in range(len(shifts)):
+            total = held[k * chains] if len(held) > len(shifts) or chains == 1 else held[k]
+            if len(held) > len(shifts):
+                for other in held[k * chains + 1 : (k + 1) * chains]:
+                    total = self._combine(total, other)
+            results.append(self._across_lanes(total))
+        return results
+
+    def _across(self, axes: list[Axis], point: Point, shifts: list[Any], held: list[Any], chains: int) -> list[Any]:
+        along, lanes = self.plan.along, self.plan.lanes
+        assert along is not None
+        if axes:
+            axis, *rest = axes
+
+            def body(index: Any, carried: Any) -> list[Any]:
+                return self._across(rest, point.at({axis.index: index}), shifts, list(carried), chains)
+
+            return counted(self.builder, number(0), number(axis.extent), 1, held, body)
+        whole = along.extent // (lanes * chains)
+
+        def steps(base: Any, carried: Any, counts: list[int]) -> list[Any]:
+            found = list(carried)
+            at = point.at({along.index: base})
+            for k, (shift, _) in enumerate(shifts):
+                for chain, count in enumerate(counts):
+                    place = k * chains + chain
+                    moved = {**shift, along.index: chain * lanes}
+                    found[place] = self._partial(at, moved, count, found[place])
+            return found
+
+        if whole == 1:
+            held = steps(number(0), held, [lanes] * chains)
+        elif whole:
+            stop = number(whole * lanes * chains)
+            held = counted(
+                self.builder, number(0), stop, lanes * chains, held, lambda i, c: steps(i, c, [lanes] * chains)
+            )
+        rest_of = along.extent - whole * lanes * chains
+        if rest_of:
+            counts = [lanes] * (rest_of // lanes) + ([rest_of % lanes] if rest_of % lanes else [])
+            held = steps(number(along.extent - rest_of), held, counts)
+        return held
+
+    def _partial(self, point: Point, shift: dict[Index, int], count: int, held: Any) -> Any:
+        """A step in which only the first lanes count."""
+        found = self._step(point, shift, count, held)
+        if count == self.plan.lanes:
+            return found
+        kept = [lane if lane < count else self.plan.lanes + lane for lane in range(self.plan.lanes)]
+        return self.builder.shuffle_vector(found, held, shuffle(kept))
+
+    def _across_lanes(self, value: Any) -> Any:
+        """The lanes of a vector combined, halves at a time."""
+        build = self.builder
+        count = value.type.count
+        while count > 1:
+            half = count // 2
+            low = build.shuffle_vector(value, value, shuffle(range(half)))
+            high = build.shuffle_vector(value, value, shuffle(range(half, count)))
+            fold = self.nest.fold
+            assert fold is not None
+            dtype = fold.buffer.dtype
+            value = emit_function(build, COMBINES[fold.combine], [low, high], [dtype, dtype])
+            count = half
+        return build.extract_element(value, ir.Constant(ir.IntType(32), 0))

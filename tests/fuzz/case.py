@@ -1,0 +1,45 @@
+"""A case: a graph, values for its inputs, and both as text, so that a failure can be kept and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.evaluate import Program
+from chainrule.graph import Graph, parse_graph, print_graph
+
+_RULE = "# the values of the inputs, as a graph whose views give their layouts in memory\n"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A graph and a graph without inputs, whose outputs are the values: so layouts in memory are part of the text."""
+
+    graph: Graph
+    given: Graph
+    label: str = ""
+
+    @property
+    def values(self) -> list[np.ndarray]:
+        """The values of the inputs: views of fresh arrays."""
+        with np.errstate(all="ignore"):
+            return [np.asarray(value) for value in Program(self.given).run([])]
+
+    def __str__(self) -> str:
+        return f"# {self.label}\n{print_graph(self.graph, whole=True)}\n{_RULE}{print_graph(self.given, whole=True)}\n"
+
+
+def parse_case(text: str) -> Case:
+    """The case that `str(case)` wrote."""
+    graph, given = text.split(_RULE)
+    first, _, _ = graph.partition("\n")
+    return Case(parse_graph(graph), parse_graph(given), first.removeprefix("# "))
+
+
+def outputs_of(values: Sequence[np.ndarray]) -> Graph:
+    """The graph of these values, each as one constant."""
+    from chainrule.graph import constant
+
+    return Graph([], [constant(value) for value in values])
