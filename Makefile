@@ -47,6 +47,9 @@ oracle: $(VENV)/.oracle-done ## compare values and derivatives with PyTorch's (i
 fuzz-models: setup ## load 20,000 altered model files
 	$(PYTEST) tests/long/test_model_fuzz.py
 
+interruptions: setup ## strike 100 runs with Ctrl-C at random instants
+	$(PYTEST) tests/long/test_interruptions.py
+
 math-range: setup ## every float32 through every elementary function (an hour; CHAINRULE_MATH_STRIDE=64: a minute)
 	$(PYTEST) tests/long/test_math_range.py
 

@@ -127,8 +127,10 @@ class Builder:
         return found if found is not None else self.fresh(self.shape(rank, least), self.dtype(kinds))
 
     def fresh(self, shape: Shape, dtype: np.dtype) -> Node:
-        """A new input."""
-        return self.input(array(self.choose, self.kind, shape, dtype))
+        """A new input; now and then one row that is repeated, which takes no memory of its own."""
+        value = array(self.choose, self.kind, shape, dtype)
+        repeated = shape and shape[0] > 1 and self.split(0.1)
+        return self.input(np.broadcast_to(value[0], shape) if repeated else value)
 
     def like(self, shape: Shape, dtype: np.dtype, broadcast: bool = False) -> Node:
         """A node of this dtype and shape, or of one that broadcasts to it."""

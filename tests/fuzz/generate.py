@@ -34,7 +34,13 @@ FUSED = (
     "add subtract multiply multiply add tanh exp maximum where negative transpose slice reshape broadcast_to sum sum max "
     "contract contract concatenate write_slice cumsum gather windows square less astype"
 ).split()
-MOSTLY = (None, None, FUSED, FUSED, SMOOTH)
+DISCRETE = (
+    "floor ceil rint rint trunc sign astype floor_divide remainder less greater maximum minimum right_shift add multiply "
+    "argmax argmin argsort max min any where gather scatter_add slice transpose contract"
+).split()
+FLOW = "scan scan cond while_loop while_loop checkpoint custom_vjp contract contract add multiply tanh sum slice".split()
+MENUS = (NAMES, NAMES, FUSED, FUSED, SMOOTH, DISCRETE, DISCRETE, FLOW)
+"""What the operations of a graph are chosen from."""
 
 
 def generate(number: int, seed: int = 0) -> Case:
@@ -44,10 +50,10 @@ def generate(number: int, seed: int = 0) -> Case:
 
 def generated(choose: random.Random, featured: str, label: str = "") -> Case:
     """A graph made with these random choices, with the featured operation in it."""
-    kind = choose.choice(("real", "real", "real", "whole", "whole", "wild"))
+    kind = choose.choice(("real", "real", "real", "whole", "whole", "wild", "wild", "wild"))
     build = Builder(choose, kind, choose.choice((60, 400, 400, 4000)))
-    menu = choose.choice(MOSTLY) or NAMES
-    plan = [choose.choice(menu if choose.random() < 0.8 else NAMES) for _ in range(choose.choice((1, 2, 4, 6, 9, 14, 20)))]
+    menu = choose.choice(MENUS)
+    plan = [choose.choice(menu if choose.random() < 0.8 else NAMES) for _ in range(choose.choice((1, 3, 6, 9, 14, 20, 30)))]
     plan.insert(choose.randint(0, len(plan)), featured)
     wanted: list[Node] = []
     for name in plan:
@@ -62,20 +68,27 @@ def generated(choose: random.Random, featured: str, label: str = "") -> Case:
     if not build.pool:
         build.operand()
     outputs = _outputs(build, wanted)
-    if choose.random() < 0.3:
+    if choose.random() < 0.4:
         outputs += _derivatives(build, outputs)
+    graph, given = Graph(build.inputs, outputs), build.given
     if choose.random() < 0.1:
-        batched = _batched(build, outputs)
-        if batched is not None:
-            return Case(*batched, label)
-    return Case(Graph(build.inputs, outputs), Graph([], build.given), label)
+        graph, given = _batched(build, outputs) or (graph, given)
+    return pruned(Case(graph, Graph([], given), label)) if choose.random() < 0.9 else Case(graph, Graph([], given), label)
+
+
+def pruned(case: Case) -> Case:
+    """The case without the inputs that nothing needs."""
+    used = set(case.graph.nodes)
+    pairs = [pair for pair in zip(case.graph.inputs, case.given.outputs, strict=True) if pair[0] in used]
+    graph = Graph([node for node, _ in pairs], case.graph.outputs)
+    return Case(graph, Graph([], [value for _, value in pairs]), case.label)
 
 
 def _outputs(build: Builder, wanted: list[Node]) -> list[Node]:
     """The newest value, what the featured operation gives, and some others: inputs, and one value twice."""
     choose = build.choose
     outputs = [build.pool[-1], *wanted[:2]]
-    outputs += [choose.choice(build.pool) for _ in range(choose.choice((0, 0, 1, 2)))]
+    outputs += [choose.choice(build.pool) for _ in range(choose.choice((0, 1, 2, 3)))]
     if choose.random() < 0.05:
         outputs.append(outputs[0])
     choose.shuffle(outputs)
@@ -111,7 +124,7 @@ def _derivatives(build: Builder, outputs: list[Node]) -> list[Node]:
     return [node for node in found if node is not None][:3]
 
 
-def _batched(build: Builder, outputs: list[Node]) -> tuple[Graph, Graph] | None:
+def _batched(build: Builder, outputs: list[Node]) -> tuple[Graph, list[Node]] | None:
     """The graph over a batch of some of its inputs: the values are repeated, floats with other numbers."""
     size = build.choose.choice((1, 2, 3, 5))
     flags = [build.choose.random() < 0.6 for _ in build.inputs]
@@ -131,7 +144,7 @@ def _batched(build: Builder, outputs: list[Node]) -> tuple[Graph, Graph] | None:
         results = chainrule.derive.batch(outputs, build.inputs, inputs, flags, size)
     except ChainruleError:
         return None
-    return Graph(inputs, results), Graph([], given)
+    return Graph(inputs, results), given
 
 
 __all__ = ["MAKERS", "NAMES", "Elementwise", "array", "generate", "generated"]

@@ -65,7 +65,7 @@ def _elementwise(build: Builder, name: str) -> Node:
     if not isinstance(operation, Elementwise):
         raise Skip(f"no maker for {name}")
     arity = max(len(sample.operands) for sample in operation.samples())
-    first = build.operand(_KINDS.get(name, "fffffiub" if build.split(0.3) else "f"))
+    first = build.operand(_KINDS.get(name, "ffiiub" if build.split(0.3) else "f"))
     operands = [first]
     for k in range(1, arity):
         dtype = first.dtype if build.split(0.9) else build.dtype(_KINDS.get(name, "fiub"))
@@ -103,8 +103,8 @@ def _into_domain(build: Builder, name: str, operands: list[Any]) -> None:
 
 @maker("astype")
 def _astype(build: Builder, name: str) -> Node:
-    x = build.operand("fffiub")
-    dtype = build.dtype()
+    x = build.operand("ffffiub")
+    dtype = build.dtype("ffiiub")
     if dtype == x.dtype:
         raise Skip("the same dtype")
     return build.apply("astype", x, dtype=dtype)

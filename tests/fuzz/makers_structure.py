@@ -142,7 +142,7 @@ def _cond(build: Builder, name: str) -> Node:
 
 @maker("scan")
 def _scan(build: Builder, name: str) -> Node:
-    constants, carries = _outer_operands(build, 0, 2), _outer_operands(build, 0, 2)
+    constants, carries = _outer_operands(build, 0, 2), _outer_operands(build, int(build.split(0.8)), 2)
     sequence = build.operand("fffi", build.choose.choice((1, 2, 3)))
     length = sequence.shape[0] if sequence.shape[0] <= 33 else 0
     slices = [sequence] if length or sequence.shape[0] == 0 else []
@@ -157,7 +157,7 @@ def _scan(build: Builder, name: str) -> Node:
     body, inputs = _inside(build, types, build.choose.randint(1, 6))
     outputs = [_tamed(body, node.type) for node in carries] + _results(body, build.choose.randint(0 if carries else 1, 2))
     settings: dict[str, Any] = {
-        "constants": len(constants), "carries": len(carries), "length": length, "reverse": build.split(0.4),
+        "constants": len(constants), "carries": len(carries), "length": length, "reverse": build.split(0.5),
         "save": tuple(k for k in range(len(carries)) if build.split(0.3)),
     }  # fmt: skip
     return build.apply(name, *constants, *carries, *slices, body=Graph(inputs, outputs), **settings)
@@ -177,7 +177,7 @@ def _while(build: Builder, name: str) -> Node:
     answer: Any = asked[count] < most
     if asked[-1].dtype.kind == "i" and build.split(0.5):
         answer = answer & (np.sum(asked[-1]) < 100)
-    settings = {"constants": count, "steps": build.choose.choice((None, 0, 2, 10))}
+    settings = {"constants": count, "steps": build.choose.choice((None, 0, 1, 2, 10))}
     bodies = {"condition": Graph(asked, [answer]), "body": Graph(inputs, outputs)}
     return build.apply(name, *constants, counter, *carries, **bodies, **settings)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.graph import Node, OPERATIONS, apply, constant
+from chainrule.graph import OPERATIONS, Node, apply, constant
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 INTEGERS = tuple(np.dtype(name) for name in "int8 int16 int32 int64 uint8 uint16 uint32 uint64".split())
@@ -30,7 +30,7 @@ def array(choose: random.Random, kind: str, shape: tuple[int, ...], dtype: np.dt
         return np.choose(draw.integers(0, 3, shape), [small, draw.choice(edges, shape), anywhere]).astype(dtype)
     if kind == "whole":
         return draw.integers(-4, 5, shape).astype(dtype)
-    real = draw.uniform(-2, 2, shape).astype(dtype)
+    real = (draw.integers(-5, 6, shape) / 2 if choose.random() < 0.3 else draw.uniform(-2, 2, shape)).astype(dtype)
     if kind == "real":
         return real
     edges = edges_of(dtype)
@@ -42,29 +42,23 @@ def edges_of(dtype: np.dtype) -> np.ndarray:
     """NaN, infinities, zeros of both signs, and numbers at both ends of a floating dtype."""
     info: Any = np.finfo(dtype)
     least, normal, most = info.smallest_subnormal, info.tiny, info.max
-    parts = [np.nan, np.inf, -np.inf, 0.0, -0.0, least, -least, normal / 2, normal, -normal, most, -most, most / 2]
+    parts = [np.nan, np.nan, np.nan, np.inf, -np.inf, 0.0, -0.0, least, -least, normal / 2, normal, -normal, most, -most, most / 2]
     return np.array([*parts, 1e-30, -1e30, 0.5, -1.5, 2.5, 2.0**24 + 1], dtype)
 
 
 def laid_out(choose: random.Random, value: np.ndarray) -> Node:
     """A node without inputs whose value this is, often as a view: transposed, reversed, strided, or broadcast."""
-    whole = [(0, n, 1) for n in value.shape]
-    layout = choose.choice(("plain", "plain", "transposed", "reversed", "strided", "broadcast"))
+    if value.ndim and value.shape[0] > 1 and value.strides[0] == 0:
+        return apply(OPERATIONS["broadcast_to"], (constant(value[0]),), {"shape": value.shape})
+    layout = choose.choice(("plain", "plain", "transposed", "reversed", "strided"))
     if layout == "transposed" and value.ndim > 1:
         axes = list(range(value.ndim))
         choose.shuffle(axes)
         return apply(OPERATIONS["transpose"], (constant(value.transpose(np.argsort(axes))),), {"axes": tuple(axes)})
-    if layout in ("reversed", "strided") and value.ndim:
-        axis = choose.randrange(value.ndim)
-        n = value.shape[axis]
-        if n > 1:
-            if layout == "reversed":
-                whole[axis] = (n - 1, n, -1)
-                return apply(OPERATIONS["slice"], (constant(np.flip(value, axis)),), {"ranges": tuple(whole)})
-            whole[axis] = (1, n, 2)
-            return apply(OPERATIONS["slice"], (constant(np.repeat(value, 2, axis)),), {"ranges": tuple(whole)})
-    if layout == "broadcast" and value.ndim and value.size:
-        first = value[0] if choose.random() < 0.3 else value
-        if first is not value:
-            return apply(OPERATIONS["broadcast_to"], (constant(first),), {"shape": value.shape})
-    return constant(value)
+    axis = choose.randrange(max(value.ndim, 1))
+    if layout == "plain" or value.ndim == 0 or value.shape[axis] < 2:
+        return constant(value)
+    n, ranges = value.shape[axis], [(0, n, 1) for n in value.shape]
+    ranges[axis] = (n - 1, n, -1) if layout == "reversed" else (1, n, 2)
+    held = np.flip(value, axis) if layout == "reversed" else np.repeat(value, 2, axis)
+    return apply(OPERATIONS["slice"], (constant(held),), {"ranges": tuple(ranges)})

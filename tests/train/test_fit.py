@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import ArgumentError, ConcreteError, DerivativeError, DivergenceError, ShapeError
-from chainrule.train import Progress
+from chainrule.train import Progress, gradient
 
 RULES = {
     "gradient descent": cr.optim.gradient_descent(0.1),
@@ -162,7 +162,7 @@ def test_python_decides_within_the_loss(data):
 
 
 def test_decisions_without_end_are_refused(monkeypatch):
-    monkeypatch.setattr("chainrule.train.gradient.MOST_VARIANTS", 8)
+    monkeypatch.setattr(gradient, "MOST_VARIANTS", 8)
 
     def loss(theta, x, y):
         return np.mean((x @ theta["w"] * float(np.sum(x)) - y) ** 2) + theta["b"]

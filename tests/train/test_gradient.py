@@ -7,6 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import ConcreteError
+from chainrule.train import gradient
 
 X, Y = np.linspace(-1, 1, 12), np.linspace(2, 3, 12)
 RULE = cr.optim.gradient_descent(0.1)
@@ -45,7 +46,7 @@ def test_a_run_decides_as_python_does(loss):
 
 
 def test_too_many_decisions_are_refused(monkeypatch):
-    monkeypatch.setattr("chainrule.train.gradient.MOST_VARIANTS", 4)
+    monkeypatch.setattr(gradient, "MOST_VARIANTS", 4)
     x = np.arange(9.0)
     with pytest.raises(ConcreteError, match="at most 4 ways"):
         cr.fit(lambda p, x: np.sum(p * int(x[0])), np.ones(1), x, optimizer=RULE, batch_size=1, epochs=1)

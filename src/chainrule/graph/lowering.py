@@ -64,11 +64,15 @@ class Statements:
 
 @dataclass(frozen=True)
 class Routine:
-    """A routine of the native library, by name; `arguments(*operand types, **parameters)` are the whole numbers that
-    it takes beside the operands and the result."""
+    """A routine of the native library, by its name in `native/calls.py`.
+
+    `numbers(*operands, **parameters)` are the whole numbers that it takes beside the memory of operands and results;
+    None where the routine does not do what is asked, and the operation is lowered as `otherwise` says.
+    """
 
     name: str
-    arguments: Callable[..., tuple[int, ...]]
+    numbers: Callable[..., tuple[int, ...] | None]
+    otherwise: Lowering
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from chainrule.graph import Graph
 from chainrule.lower.arena import lay_out_arena
-from chainrule.lower.block import lower_steps
+from chainrule.lower.block import Scratch, lower_steps
 from chainrule.lower.join import join
 from chainrule.lower.program import Program
 
 __all__ = ["Program", "lower"]
 
 
-def lower(graph: Graph) -> Program:
-    """The steps that compute a graph, with every array in its place."""
-    return lay_out_arena(join(lower_steps(graph)))
+def lower(graph: Graph, scratch: Scratch = lambda *_: 0) -> Program:
+    """The steps that compute a graph, with every array in its place; `scratch` says what memory a routine works in."""
+    return lay_out_arena(join(lower_steps(graph, scratch)))

@@ -8,30 +8,32 @@ carries are worked on in place.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.graph import Constant, Element, Evaluated, Flow, Fold, Graph, Node, SameElements, Statements
+from chainrule.graph import Constant, Element, Evaluated, Flow, Fold, Graph, Node, Routine, SameElements, Statements
 from chainrule.lower.build import Draft
 from chainrule.lower.cost import cost_of
 from chainrule.lower.expand import expand, lowering_of
 from chainrule.lower.group import group
 from chainrule.lower.place import Layout, lay_out
-from chainrule.lower.program import Branch, Copy, Counter, Evaluate, Place, Program, Repeat, Run, Step, While
+from chainrule.lower.program import Branch, Call, Copy, Counter, Evaluate, Place, Program, Repeat, Run, Step, While
 from chainrule.types import ArrayType
 
+Scratch: TypeAlias = Callable[[str, Sequence[ArrayType], tuple[int, ...]], int]
+"""The bytes of memory that a routine works in: of its name, the types of its operands, and its numbers."""
 _TRUTH = ArrayType((), np.dtype(bool))
 
 
-def lower_steps(graph: Graph) -> Program:
+def lower_steps(graph: Graph, scratch: Scratch = lambda *_: 0) -> Program:
     """The steps that compute a graph."""
     expanded = expand(graph)
     inputs = [Place(f"in{k}", node.type, "input", k) for k, node in enumerate(expanded.inputs)]
     outputs = [Place(f"out{k}", node.type, "output", k) for k, node in enumerate(expanded.outputs)]
     program = Program(graph, inputs, outputs, [], Place("fault", _TRUTH, "output", -1))
-    maker = Maker(program)
+    maker = Maker(program, scratch)
     program.steps = maker.block(expanded, inputs, outputs)
     return program
 
@@ -39,8 +41,8 @@ def lower_steps(graph: Graph) -> Program:
 class Maker:
     """Makes the blocks of one program."""
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
+    def __init__(self, program: Program, scratch: Scratch) -> None:
+        self.program, self.scratch = program, scratch
         self.numbers = itertools.count()
         self.constants: dict[Node, Place] = {}
 
@@ -145,6 +147,8 @@ class Block:
                     yield Draft(self.layout, self.place).statements(node)
                 case Flow():
                     yield from self._flow(node, lowering.kind)
+                case Routine():
+                    yield self._call(node, lowering)
                 case Evaluated():
                     if node.operation.name != "project":
                         yield self._evaluate(node)
@@ -161,6 +165,14 @@ class Block:
         return Evaluate(
             node, operands, tuple(self.results(node) if isinstance(node.type, tuple) else [self.place(node)])
         )
+
+    def _call(self, node: Node, routine: Routine) -> Step:
+        operands = tuple(self.place(operand) for operand in node.operands)
+        results = self.results(node) if isinstance(node.type, tuple) else [self.place(node)]
+        numbers = routine.numbers(*node.operands, **node.parameters) or ()
+        scratch = self.maker.scratch(routine.name, [place.type for place in operands], numbers)
+        memory = self.maker.local(ArrayType((scratch,), np.dtype(np.uint8)), "scratch")
+        return Call(routine.name, operands, tuple(results), numbers, memory)
 
     def _flow(self, node: Node, kind: str) -> Iterator[Step]:
         operands = [self.place(operand) for operand in node.operands]

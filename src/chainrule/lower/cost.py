@@ -35,10 +35,10 @@ def cost_of(node: Node) -> int:
 def _cost(operation: Any, kinds: tuple[Any, ...], rank: int, parameters: tuple[tuple[str, Any], ...]) -> int:
     operands = [Buffer(f"x{k}", shape, dtype, "input") for k, (shape, dtype) in enumerate(kinds)]
     index = tuple(Index(f"i{axis}") for axis in range(rank))
-    return _weigh(operation.lowering.rule(index, *operands, **dict(parameters)))
+    return weigh(operation.lowering.rule(index, *operands, **dict(parameters)))
 
 
-def _weigh(value: Scalar) -> int:
+def weigh(value: Scalar) -> int:
     """The weights of what is computed; indices are free, but for those that are read from memory."""
     total, seen, stack = 0, set(), [value]
     while stack:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.graph import Composed, Constant, Graph, Input, Lowering, Node, apply, in_order
+from chainrule.graph import Composed, Constant, Graph, Input, Lowering, Node, Routine, apply, in_order
 from chainrule.source import located
 
 
 def lowering_of(node: Node) -> Lowering | None:
     """How a node of an expanded graph is lowered."""
     lowering = node.operation.lowering
-    return lowering.otherwise if isinstance(lowering, Composed) else lowering
+    if isinstance(lowering, Composed):
+        return lowering.otherwise
+    if isinstance(lowering, Routine) and lowering.numbers(*node.operands, **node.parameters) is None:
+        return lowering.otherwise
+    return lowering
 
 
 def expand(graph: Graph) -> Graph:

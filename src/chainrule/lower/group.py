@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chainrule.graph import Element, Node
-
 from chainrule.lower.expand import lowering_of
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from chainrule.loops import Accumulate, For, Load, Store, in_order, scalars_of, statements
-from chainrule.lower.program import Branch, Copy, Evaluate, Place, Program, Repeat, Run, Step, While
+from chainrule.lower.program import SMALL_BYTES, Branch, Call, Copy, Evaluate, Place, Program, Repeat, Run, Step, While
 
 Live: TypeAlias = frozenset[Place]
 NOTHING: Live = frozenset()
@@ -60,7 +60,7 @@ def blocks(step: Step) -> tuple[list[Step], ...]:
 def accesses(step: Step) -> tuple[Sequence[Place], Sequence[Place]]:
     """What a step itself reads and writes, blocks inside aside."""
     match step:
-        case Run() | Copy() | Evaluate():
+        case Run() | Copy() | Evaluate() | Call():
             return step.reads, step.writes
         case Branch() | While():
             return (step.predicate,), ()
@@ -92,6 +92,10 @@ def _try(
     target, source = copy.target.joined, copy.source.joined
     if target is source or target.type != source.type:
         return
+    if target.bytes <= SMALL_BYTES and not (
+        target.kind == source.kind == "local" and target.base is source.base is None
+    ):
+        return  # what is small stays where registers can hold it
     pair = Pair(target, source, touched)
     if target.base is not None:
         # The slice of this step: what is kept in it must be made in this step, and nothing else may be at its memory.
@@ -227,9 +231,9 @@ def reads_in_place(step: Step, source: Place, target: Place) -> bool:
         return False
     for one in stores:
         for scalar in in_order(scalars_of(one)):
-            if isinstance(scalar, Load) and buffers[scalar.buffer] is source:
-                if (scalar.buffer.shape, scalar.operands) != places[0]:
-                    return False
+            elsewhere = isinstance(scalar, Load) and (scalar.buffer.shape, scalar.operands) != places[0]
+            if elsewhere and buffers[scalar.buffer] is source:  # type: ignore[attr-defined]
+                return False
     return True
 
 

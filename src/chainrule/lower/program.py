@@ -18,6 +18,8 @@ from chainrule.graph import Graph, Node
 from chainrule.loops import Kernel
 from chainrule.types import ArrayType
 
+SMALL_BYTES = 256
+"""Up to this size a local place may be a thread's own, on its stack or in its registers."""
 Kind: TypeAlias = Literal["input", "output", "constant", "local"]
 
 
@@ -128,6 +130,27 @@ class Evaluate:
 
 
 @dataclass(eq=False)
+class Call:
+    """Call a routine of the native library."""
+
+    name: str
+    operands: tuple[Place, ...]
+    results: tuple[Place, ...]
+    numbers: tuple[int, ...]
+    scratch: Place
+
+    @property
+    def reads(self) -> tuple[Place, ...]:
+        """The places it reads."""
+        return self.operands
+
+    @property
+    def writes(self) -> tuple[Place, ...]:
+        """The places it fills, and the one it works in."""
+        return (*self.results, self.scratch)
+
+
+@dataclass(eq=False)
 class Branch:
     """Run one block or the other."""
 
@@ -156,7 +179,7 @@ class While:
     steps: int | None
 
 
-Leaf: TypeAlias = Run | Copy | Evaluate
+Leaf: TypeAlias = Run | Copy | Evaluate | Call
 Step: TypeAlias = Leaf | Branch | Repeat | While
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chainrule.lower.program import Branch, Copy, Evaluate, Program, Repeat, Run, Step, While
+from chainrule.lower.program import Branch, Call, Copy, Evaluate, Program, Repeat, Run, Step, While
 
 
 def print_program(program: Program) -> str:
@@ -28,6 +28,9 @@ def _lines(steps: list[Step], indent: str) -> Iterator[str]:
                 results = ", ".join(str(place.joined) for place in step.results)
                 operands = ", ".join(str(place.joined) for place in step.operands)
                 yield f"{indent}{results} = evaluate {step.node.operation.name}({operands})"
+            case Call():
+                places = ", ".join(str(place.joined) for place in (*step.results, *step.operands))
+                yield f"{indent}call {step.name}({places}; {', '.join(map(str, step.numbers))})"
             case Branch():
                 yield f"{indent}if {step.predicate.joined}:"
                 yield from _lines(step.then, indent + "  ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,12 +12,17 @@ from chainrule.evaluate import Program, place_error
 from chainrule.graph import Graph
 from chainrule.lower import lower
 from chainrule.lower.program import Place
+from chainrule.native.barrier import BARRIER_BYTES
+from chainrule.native.calls import scratch_bytes
 from chainrule.native.engine import compile_ir
 from chainrule.native.host import vector_bytes
-from chainrule.native.routine import emit_program, evaluated
+from chainrule.native.routine import FAILED, FAULT, STATE_BYTES, emit_program, evaluated
+from chainrule.native.share import share
+from chainrule.native.team import shared_team
 
 ALIGNMENT = 64
-_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p))
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p))
+HOLD_GIL_BELOW = 10_000.0  # nanoseconds
 
 
 class Executable:
@@ -28,35 +32,48 @@ class Executable:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        program = lower(graph)
+        program = lower(graph, scratch_bytes)
+        width = vector_bytes()
+        shares = share(program, width)
+        self.threaded = shares.threaded
         self.inputs = [(place.type.shape, place.type.dtype) for place in program.inputs]
         self.outputs = [(place.type.shape, place.type.dtype) for place in program.outputs]
         self.constants = [_ready(place.value, place.type.dtype) for place in program.constants]
-        self.arena_bytes = program.arena
         self.evaluations = evaluated(program)
-        compiled = compile_ir(str(emit_program(program, vector_bytes())), level=2)
-        self.function = compiled.function("run", ctypes.c_int32)
+        compiled = compile_ir(str(emit_program(program, shares, width)), level=2)
+        short = shares.nanoseconds < HOLD_GIL_BELOW and not self.evaluations
+        self.function = compiled.function("run", None, 3, hold_gil=short)
+        self.address = compiled.address("run")
         self.callback = _CALLBACK(self._call_back)
-        self.errors = threading.local()
+        self.errors: dict[int, BaseException] = {}
         self.reference: Program | None = None
+        self.memory_bytes = STATE_BYTES + program.arena + 2 * ALIGNMENT
+        self.free: list[np.ndarray] = []
 
     def run(self, values: Sequence[Any]) -> list[np.ndarray]:
         """The outputs for these values of the inputs."""
         arrays = [_ready(value, dtype) for value, (_, dtype) in zip(values, self.inputs, strict=True)]
         results = [_aligned(shape, dtype) for shape, dtype in self.outputs]
-        fault = np.zeros(1, np.uint8)
-        arena = np.empty(self.arena_bytes + ALIGNMENT, np.uint8)
-        start = arena.ctypes.data
-        addresses = [array.ctypes.data for array in (*arrays, *results, *self.constants, fault)]
-        addresses.append(-(-start // ALIGNMENT) * ALIGNMENT)
-        addresses.append(ctypes.cast(self.callback, ctypes.c_void_p).value or 0)
+        try:
+            memory = self.free.pop()
+        except IndexError:
+            memory = np.empty(self.memory_bytes, np.uint8)
+        start = -(-memory.ctypes.data // BARRIER_BYTES) * BARRIER_BYTES
+        state = memory[start - memory.ctypes.data :][:STATE_BYTES]
+        state[:] = 0
+        addresses = [array.ctypes.data for array in (*arrays, *results, *self.constants)]
+        addresses += [start, start + STATE_BYTES, ctypes.cast(self.callback, ctypes.c_void_p).value or 0]
         table = (ctypes.c_void_p * len(addresses))(*addresses)
-        if self.function(ctypes.addressof(table)):
-            error, self.errors.caught = self.errors.caught, None
-            raise error
-        if fault[0]:
-            return self._by_reference(values)
-        return results
+        if self.threaded:
+            team = shared_team()
+            team.run(self.address, ctypes.addressof(table), team.limit)
+        else:
+            self.function(ctypes.addressof(table), 0, 1)
+        fault, failed = state[FAULT], state[FAILED]
+        self.free.append(memory)
+        if failed:
+            raise self.errors.pop(start)
+        return self._by_reference(values) if fault else results
 
     def _by_reference(self, values: Sequence[Any]) -> list[np.ndarray]:
         """The outputs from the evaluator, which says what is wrong with an operand."""
@@ -64,7 +81,7 @@ class Executable:
             self.reference = Program(self.graph)
         return [np.asarray(result) for result in self.reference.run(values)]
 
-    def _call_back(self, number: int, table: Any) -> int:
+    def _call_back(self, state: int, number: int, table: Any) -> int:
         """Run the reference of an operation on the memory of a run."""
         try:
             step = self.evaluations[number]
@@ -79,7 +96,7 @@ class Executable:
                 target[...] = result
         except BaseException as error:
             place_error(error, self.evaluations[number].node)
-            self.errors.caught = error
+            self.errors[state] = error
             return 1
         return 0
 

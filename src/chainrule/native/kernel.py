@@ -13,7 +13,7 @@ from llvmlite import ir
 
 from chainrule.errors import GraphError
 from chainrule.loops import COMBINES, Accumulate, Buffer, Fill, For, If, Index, Kernel, Statement, Store, loop, store
-from chainrule.native.code import POINTER, counted
+from chainrule.native.code import POINTER, WORD, counted
 from chainrule.native.nest import innermost, recognise
 from chainrule.native.point import Point
 from chainrule.native.scalar_code import emit_function
@@ -28,25 +28,26 @@ class Emitter:
         self.module, self.width = module, width
         self.functions: dict[Any, ir.Function] = {}
 
-    def function(self, kernel: Kernel, shared: Sequence[int]) -> ir.Function:
+    def function(self, kernel: Kernel, shared: Sequence[int], split: bool = False) -> ir.Function:
         """The function of a kernel: it takes a pointer for each number in `shared`, which says for each buffer which
-        pointer is its own."""
-        key = signature(kernel), tuple(shared)
+        pointer is its own; if its work is `split`, also the thread and the number of threads."""
+        key = signature(kernel), tuple(shared), split
         if key not in self.functions:
-            self.functions[key] = self._make(kernel, shared)
+            self.functions[key] = self._make(kernel, shared, split)
         return self.functions[key]
 
-    def _make(self, kernel: Kernel, shared: Sequence[int]) -> ir.Function:
+    def _make(self, kernel: Kernel, shared: Sequence[int], split: bool) -> ir.Function:
         count = max(shared, default=-1) + 1
-        kind = ir.FunctionType(ir.VoidType(), [POINTER] * count)
+        kind = ir.FunctionType(ir.VoidType(), [POINTER] * count + [WORD] * (2 if split else 0))
         function = ir.Function(self.module, kind, f"{kernel.name}.{len(self.functions)}")
         function.linkage = "internal"
         function.attributes.add("nounwind")
-        for argument in function.args:
+        for argument in function.args[:count]:
             argument.add_attribute("noalias")
         builder = ir.IRBuilder(function.append_basic_block())
         pointers = {one: function.args[shared[k]] for k, one in enumerate(kernel.buffers)}
-        Body(builder, pointers, self.width).emit(kernel.body, {})
+        share = (function.args[count], function.args[count + 1]) if split else None
+        Body(builder, pointers, self.width, share).emit(kernel.body, {})
         builder.ret_void()
         return function
 
@@ -74,8 +75,10 @@ def _form(statement: Statement) -> Any:
 class Body:
     """Emits the statements of one kernel."""
 
-    def __init__(self, builder: ir.IRBuilder, pointers: Mapping[Buffer, Any], width: int) -> None:
-        self.builder, self.pointers, self.width = builder, pointers, width
+    def __init__(
+        self, builder: ir.IRBuilder, pointers: Mapping[Buffer, Any], width: int, share: tuple[Any, Any] | None = None
+    ) -> None:
+        self.builder, self.pointers, self.width, self.share = builder, pointers, width, share
 
     def emit(self, body: Sequence[Statement], bases: Mapping[Index, Any]) -> None:
         """Statements one after another, where the loops around them are at `bases`."""
@@ -89,7 +92,7 @@ class Body:
     def _statement(self, statement: Statement, bases: Mapping[Index, Any]) -> None:
         nest = recognise(statement)
         if nest is not None:
-            Tiler(self.builder, self.pointers, bases, nest, self.width).emit()
+            Tiler(self.builder, self.pointers, bases, nest, self.width).emit(self.share)
             return
         build, point = self.builder, Point(self.builder, self.pointers, bases)
         match statement:

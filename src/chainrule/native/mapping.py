@@ -52,6 +52,28 @@ def choose(nest: Nest, vector_bytes: int) -> Mapping:
     return Mapping(along, lanes, down, rows, vectors)
 
 
+def grain_of(extent: int) -> int:
+    """The rows that stay together when an axis of this length is shared out: what a thread gets is whole grains.
+
+    >>> grain_of(10), grain_of(64), grain_of(60_000)
+    (1, 8, 64)
+    """
+    return 64 if extent >= 1024 else 8 if extent >= 16 else 1
+
+
+def splits(nest: Nest, vector_bytes: int) -> bool:
+    """Whether a nest's first axis can be shared out between threads so that each has whole tiles."""
+    if not nest.outer or nest.leading_extent < 2:
+        return False
+    plan, first = choose(nest, vector_bytes), nest.outer[0]
+    grain = grain_of(nest.leading_extent) * (first.extent // nest.leading_extent)
+    if plan.along is not None and first.index is plan.along.index:
+        return grain % plan.lanes == 0
+    if plan.down is not None and first.index is plan.down.index:
+        return grain % plan.rows == 0
+    return True
+
+
 def _numbers(nest: Nest) -> list[Scalar]:
     """What is computed with, indices aside."""
     return [*nest.values, *nest.loads()]
@@ -90,20 +112,29 @@ def _tile(nest: Nest, along: Axis, lanes: int, across: bool, registers: int) -> 
     heavy = sum(1 for one in in_order([nest.fold.value]) if isinstance(one, Apply) and one.function not in _PLAIN)
     down = _shared_axis(nest, along)
     if across:
-        rows = min(4, down.extent) if down is not None and not heavy else 1
+        rows = max(r for r in _row_counts(down) if r <= 4) if down is not None and not heavy else 1
         return (down if rows > 1 else None), rows, 1
     columns = math.ceil(along.extent / lanes)
     if heavy:
         return None, 1, min(columns, 2)
     best = (math.inf, 0, 1, 1)
     for vectors in range(1, min(columns, 4) + 1):
-        for rows in range(1, (min(down.extent, 14) if down is not None else 1) + 1):
+        for rows in _row_counts(down):
             if rows * vectors + vectors + 1 > registers:
                 continue
             time = _time(columns, vectors, down.extent if down is not None else 1, rows)
             best = min(best, (time, -rows * vectors, vectors, rows))
     _, _, vectors, rows = best
     return (down if rows > 1 else None), rows, vectors
+
+
+def _row_counts(down: Axis | None) -> list[int]:
+    """Powers of two, so that tiles fit into grains; a short axis may be a tile of its own."""
+    if down is None:
+        return [1]
+    return sorted(
+        {*(rows for rows in (1, 2, 4, 8) if rows <= down.extent), *([down.extent] if down.extent < 8 else [])}
+    )
 
 
 def _time(columns: int, vectors: int, extent: int, rows: int) -> float:

@@ -51,6 +51,9 @@ class Nest:
     facts: dict[Scalar, frozenset[Index]] = field(default_factory=dict)
     merged: set[Index] = field(default_factory=set)
     """The indices that another one counts for: they stay 0."""
+    leading: Index | None = None
+    leading_extent: int = 1
+    """The outermost axis as it was written, by which work is shared out."""
 
     @property
     def values(self) -> list[Scalar]:
@@ -138,6 +141,8 @@ def merged(nest: Nest) -> Nest:
     """The nest with neighbouring axes made one wherever no access can tell."""
     found = list(nest.addresses())
     bare = _bare(nest)
+    if nest.outer:
+        nest.leading, nest.leading_extent = nest.outer[0].index, nest.outer[0].extent
     before = {axis.index for axis in (*nest.outer, *nest.inner)}
     nest.outer, nest.inner = _merge(nest.outer, found, bare), _merge(nest.inner, found, bare)
     nest.merged = before - {axis.index for axis in (*nest.outer, *nest.inner)}

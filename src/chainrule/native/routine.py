@@ -1,31 +1,48 @@
 """A lowered program as one LLVM function: kernels called one after another, loops and branches as jumps.
 
-The function takes the address of a table of addresses: the inputs, the outputs, the constants, the fault, the arena and
-the callback, in this order. It returns 0, or 1 where a callback has failed. Small local places stand on its stack, where
-LLVM turns those that only inlined kernels touch into registers.
+The function takes the address of a table of addresses, the number of its thread, and the number of threads. The table
+holds the inputs, the outputs, the constants, the state (`STATE_BYTES` bytes, zero before a run: a barrier, the fault,
+and whether a callback has failed), the arena and the callback. A thread's own places stand on its stack, where LLVM
+turns those that only inlined kernels touch into registers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from llvmlite import ir
 
-from chainrule.lower.join import blocks
-from chainrule.lower.program import Branch, Copy, Counter, Evaluate, Place, Program, Repeat, Run, Step, While, leaves
+from chainrule.lower.program import (
+    Branch,
+    Call,
+    Copy,
+    Counter,
+    Evaluate,
+    Place,
+    Program,
+    Repeat,
+    Run,
+    Step,
+    While,
+    leaves,
+)
+from chainrule.native.barrier import BARRIER_BYTES, emit_barrier
+from chainrule.native.calls import CALLS
 from chainrule.native.code import POINTER, WORD, counted, number, stack
 from chainrule.native.kernel import Emitter
+from chainrule.native.share import Shares
 
-SMALL_BYTES = 64
-STATUS = ir.IntType(32)
-_CALLBACK = ir.FunctionType(STATUS, [WORD, POINTER])
+FAULT, FAILED, STATE_BYTES = BARRIER_BYTES, BARRIER_BYTES + 64, BARRIER_BYTES + 128
+STATUS, BYTE = ir.IntType(32), ir.IntType(8)
+_CALLBACK = ir.FunctionType(STATUS, [WORD, WORD, POINTER])
 
 
-def emit_program(program: Program, width: int) -> ir.Module:
+def emit_program(program: Program, shares: Shares, width: int) -> ir.Module:
     """The module of a program; its function is called "run"."""
     module = ir.Module(name="chainrule")
-    Routine(program, module, width).emit()
+    Routine(program, shares, module, width).emit()
     return module
 
 
@@ -37,12 +54,13 @@ def evaluated(program: Program) -> list[Evaluate]:
 class Routine:
     """Emits the function of one program."""
 
-    def __init__(self, program: Program, module: ir.Module, width: int) -> None:
-        self.program = program
+    def __init__(self, program: Program, shares: Shares, module: ir.Module, width: int) -> None:
+        self.program, self.shares = program, shares
         self.emitter = Emitter(module, width)
-        self.function = ir.Function(module, ir.FunctionType(STATUS, [POINTER]), "run")
+        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER, WORD, WORD]), "run")
+        self.table, self.thread, self.threads = self.function.args
         self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
-        self.failed = self.function.append_basic_block("failed")
+        self.over = self.function.append_basic_block("over")
         self.pointers: dict[Place, Any] = {}
         self.counters: dict[Counter, Any] = {}
         self.numbers = {step: k for k, step in enumerate(evaluated(program))}
@@ -50,26 +68,20 @@ class Routine:
     def emit(self) -> None:
         """The whole function."""
         build, program = self.builder, self.program
-        table = self.function.args[0]
-
-        def entry(k: int) -> Any:
-            return build.load(build.gep(table, [number(k)], source_etype=POINTER), typ=POINTER)
-
-        named = [*program.inputs, *program.outputs, *program.constants, program.fault]
+        named = [*program.inputs, *program.outputs, *program.constants]
         for k, place in enumerate(named):
-            self.pointers[place] = entry(k)
-        self.arena, self.callback = entry(len(named)), entry(len(named) + 1)
-        self._place_small()
+            self.pointers[place] = self._entry(k)
+        self.state, self.arena, self.callback = (self._entry(len(named) + k) for k in range(3))
+        self.pointers[program.fault] = self._offset(self.state, number(FAULT))
+        for place in sorted(self.shares.own, key=lambda place: place.name):
+            self.pointers[place] = stack(build, ir.ArrayType(BYTE, max(1, place.bytes)))
         self._steps(program.steps)
-        build.ret(ir.Constant(STATUS, 0))
-        build.position_at_end(self.failed)
-        build.ret(ir.Constant(STATUS, 1))
+        build.branch(self.over)
+        build.position_at_end(self.over)
+        build.ret_void()
 
-    def _place_small(self) -> None:
-        """Stack memory for small places."""
-        for place in dict.fromkeys(_places(self.program.steps)):
-            if place.kind == "local" and place.base is None and place.bytes <= SMALL_BYTES:
-                self.pointers[place] = stack(self.builder, ir.ArrayType(ir.IntType(8), SMALL_BYTES))
+    def _entry(self, k: int) -> Any:
+        return self.builder.load(self.builder.gep(self.table, [number(k)], source_etype=POINTER), typ=POINTER)
 
     def pointer(self, place: Place) -> Any:
         """Where a place is."""
@@ -83,19 +95,35 @@ class Routine:
         return self._offset(self.arena, number(place.offset))
 
     def _offset(self, pointer: Any, by: Any) -> Any:
-        return self.builder.gep(pointer, [by], source_etype=ir.IntType(8))
+        return self.builder.gep(pointer, [by], source_etype=BYTE)
+
+    def _barrier(self, wanted: bool) -> None:
+        if wanted:
+            emit_barrier(self.builder, self.state, self.thread, self.threads)
+
+    def _by(self, step: Step) -> AbstractContextManager[Any]:
+        """Inside: what the threads do that are to do a step."""
+        if self.shares.ways.get(step) != "one":
+            return nullcontext()
+        return self.builder.if_then(self.builder.icmp_signed("==", self.thread, number(0)))
 
     # --------------------------------------------------------------------------------------------------- steps
 
     def _steps(self, steps: Sequence[Step]) -> None:
         for step in steps:
+            self._barrier(step in self.shares.before)
             match step:
                 case Run():
-                    self._run(step)
+                    with self._by(step):
+                        self._run(step)
                 case Copy():
-                    self._copy(step)
+                    with self._by(step):
+                        self._copy(step)
                 case Evaluate():
                     self._evaluate(step)
+                case Call():
+                    with self._by(step):
+                        self._call(step)
                 case Branch():
                     with self.builder.if_else(self._truth(step.predicate)) as (then, otherwise):
                         with then:
@@ -110,8 +138,10 @@ class Routine:
     def _run(self, step: Run) -> None:
         places: dict[Place, int] = {}
         shared = [places.setdefault(place.joined, len(places)) for place in step.places]
-        function = self.emitter.function(step.kernel, shared)
-        self.builder.call(function, [self.pointer(place) for place in places])
+        split = self.shares.ways.get(step) == "split"
+        function = self.emitter.function(step.kernel, shared, split)
+        share = [self.thread, self.threads] if split else []
+        self.builder.call(function, [*(self.pointer(place) for place in places), *share])
 
     def _copy(self, step: Copy) -> None:
         size = step.target.bytes
@@ -126,16 +156,27 @@ class Routine:
 
     def _evaluate(self, step: Evaluate) -> None:
         build = self.builder
+        failed = self._offset(self.state, number(FAILED))
         places = [*step.operands, *step.results]
         with build.goto_entry_block():
             table = stack(build, ir.ArrayType(POINTER, max(1, len(places))))
-        for k, place in enumerate(places):
-            build.store(self.pointer(place), build.gep(table, [number(k)], source_etype=POINTER))
-        callee = build.inttoptr(build.ptrtoint(self.callback, WORD), _CALLBACK.as_pointer())
-        status = build.call(callee, [number(self.numbers[step]), table])
+        with self._by(step):
+            for k, place in enumerate(places):
+                build.store(self.pointer(place), build.gep(table, [number(k)], source_etype=POINTER))
+            callee = build.inttoptr(build.ptrtoint(self.callback, WORD), _CALLBACK.as_pointer())
+            build.store(
+                build.call(callee, [build.ptrtoint(self.state, WORD), number(self.numbers[step]), table]), failed
+            )
+        self._barrier(self.shares.threaded)  # all threads end where one callback fails
         going = build.append_basic_block("going")
-        build.cbranch(build.icmp_unsigned("==", status, ir.Constant(STATUS, 0)), going, self.failed)
+        status = build.load(failed, typ=STATUS)
+        build.cbranch(build.icmp_unsigned("==", status, ir.Constant(STATUS, 0)), going, self.over)
         build.position_at_end(going)
+
+    def _call(self, step: Call) -> None:
+        types = [place.type for place in (*step.operands, *step.results)]
+        operands, results = ([self.pointer(place) for place in group] for group in (step.operands, step.results))
+        CALLS[step.name](self.builder, types, operands, results, step.numbers, self.pointer(step.scratch))
 
     def _truth(self, place: Place) -> Any:
         byte = self.builder.load(self.pointer(place), typ=ir.IntType(8))
@@ -149,6 +190,7 @@ class Routine:
             at = self.builder.sub(number(step.length - 1), index) if step.reverse else index
             self.counters[step.counter] = at
             self._steps(step.body)
+            self._barrier(step in self.shares.after)
             return []
 
         counted(self.builder, number(0), number(step.length), 1, [], body)
@@ -169,22 +211,8 @@ class Routine:
         build.cbranch(self._truth(step.predicate), going, over)
         build.position_at_end(going)
         self._steps(step.body)
+        self._barrier(step in self.shares.after)
         done.add_incoming(build.add(done, number(1)), build.block)
         build.branch(asking)
         build.position_at_end(over)
-
-
-def _places(steps: Sequence[Step]) -> list[Place]:
-    """Every place that a block touches."""
-    found: list[Place] = []
-    for step in steps:
-        match step:
-            case Run():
-                found += [place.root for place in step.places]
-            case Copy() | Evaluate():
-                found += [place.root for place in (*step.reads, *step.writes)]
-            case Branch() | While():
-                found.append(step.predicate.root)
-        for block in blocks(step):
-            found += _places(block)
-    return found
+        self._barrier(step in self.shares.after)

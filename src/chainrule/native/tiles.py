@@ -14,9 +14,10 @@ from typing import Any
 from llvmlite import ir
 
 from chainrule.loops import COMBINES, Buffer, Index, neutral
-from chainrule.native.code import counted, number, shuffle, splat
+from chainrule.native.barrier import emit_share
+from chainrule.native.code import WORD, counted, number, shuffle, splat
 from chainrule.native.mapping import Mapping as Plan
-from chainrule.native.mapping import choose
+from chainrule.native.mapping import choose, grain_of
 from chainrule.native.nest import Axis, Nest
 from chainrule.native.point import Point
 from chainrule.native.scalar_code import emit_function, llvm_type
@@ -36,15 +37,26 @@ class Tiler:
         along = self.plan.along.index if self.plan.along is not None else None
         still = {index: number(0) for index in nest.merged}
         self.point = Point(builder, pointers, {**bases, **still}, along, self.plan.lanes, nest.facts)
+        self.bounds: tuple[Index, Any, Any] | None = None
         self.across = self.plan.along is not None and any(axis is self.plan.along for axis in nest.inner)
 
     def emit(self, share: tuple[Any, Any] | None = None) -> None:
-        """The whole nest, or of its first axis the share (from, to)."""
+        """The whole nest, or what (thread, threads) do of it."""
         nest, plan = self.nest, self.plan
+        if share is not None:
+            self._divide(*share)
         if any(axis.extent == 0 for axis in nest.outer):
             return
         loose = [axis for axis in nest.outer if axis is not plan.along and axis is not plan.down]
         self._loops(loose, self.point, self._columns)
+
+    def _divide(self, thread: Any, threads: Any) -> None:
+        """Bound the first axis by the rows that are a thread's own."""
+        first, build = self.nest.outer[0], self.builder
+        factor = first.extent // self.nest.leading_extent
+        extent = self.nest.leading_extent
+        start, stop = emit_share(build, number(extent), thread, threads, grain_of(extent))
+        self.bounds = first.index, build.mul(start, number(factor)), build.mul(stop, number(factor))
 
     def _loops(self, axes: list[Axis], point: Point, body: Any) -> None:
         """Loops over axes that are not tiled."""
@@ -52,12 +64,15 @@ class Tiler:
             body(point)
             return
         axis, *rest = axes
-        for base in self._each(axis.extent, 1):
+        for base in self._each(axis, 1):
             self._loops(rest, point.at({axis.index: base}), body)
 
-    def _each(self, extent: int, step: int, written_out: int = 1) -> Iterator[Any]:
+    def _each(self, axis: Axis, step: int, written_out: int = 1) -> Iterator[Any]:
         """The starts of a loop over whole steps: the body that asks for them is inside it."""
-        whole = extent // step
+        if self.bounds is not None and self.bounds[0] is axis.index:
+            yield from self._each_of_share(axis, step)
+            return
+        whole = axis.extent // step
         if whole <= written_out:
             for k in range(whole):
                 yield number(k * step)
@@ -75,6 +90,32 @@ class Tiler:
         builder.cbranch(builder.icmp_signed("<", following, number(whole * step)), inside, over)
         builder.position_at_end(over)
 
+    def _each_of_share(self, axis: Axis, step: int) -> Iterator[Any]:
+        """The whole steps that are a thread's own."""
+        assert self.bounds is not None
+        build, whole = self.builder, axis.extent // step * step
+        _, start, stop = self.bounds
+        stop = build.select(build.icmp_signed("<", stop, number(whole)), stop, number(whole))
+        before = build.block
+        inside, over = build.append_basic_block("tile"), build.append_basic_block("over")
+        build.cbranch(build.icmp_signed("<", start, stop), inside, over)
+        build.position_at_end(inside)
+        index = build.phi(WORD)
+        index.add_incoming(start, before)
+        yield index
+        following = build.add(index, number(step), flags=["nsw"])
+        index.add_incoming(following, build.block)
+        build.cbranch(build.icmp_signed("<", following, stop), inside, over)
+        build.position_at_end(over)
+
+    def _rest(self, axis: Axis) -> Iterator[None]:
+        """What is left after the whole steps of an axis, which is the last thread's."""
+        if self.bounds is not None and self.bounds[0] is axis.index:
+            with self.builder.if_then(self.builder.icmp_signed("==", self.bounds[2], number(axis.extent))):
+                yield
+        else:
+            yield
+
     # ---------------------------------------------------------------------------------------------- over tiles
 
     def _columns(self, point: Point) -> None:
@@ -84,14 +125,18 @@ class Tiler:
             self._rows(point, [None])
             return
         extent, lanes, index = plan.along.extent, plan.lanes, plan.along.index
-        width = lanes * plan.vectors
+        vectors = plan.vectors
+        if self.bounds is not None and self.bounds[0] is index:
+            vectors = 1  # a share is whole vectors, and not whole tiles
+        width = lanes * vectors
         written = _UNROLLED if self.nest.fold is None else 1
-        for base in self._each(extent, width, written):
-            self._rows(point.at({index: base}), [lanes] * plan.vectors)
+        for base in self._each(plan.along, width, written):
+            self._rows(point.at({index: base}), [lanes] * vectors)
         rest = extent % width
         if rest:
             counts = [lanes] * (rest // lanes) + ([rest % lanes] if rest % lanes else [])
-            self._rows(point.at({index: number(extent - rest)}), counts)
+            for _ in self._rest(plan.along):
+                self._rows(point.at({index: number(extent - rest)}), counts)
 
     def _rows(self, point: Point, counts: list[int | None]) -> None:
         """Tiles along the rows: whole ones, then what is left."""
@@ -99,11 +144,12 @@ class Tiler:
         if down is None:
             self._tile(point, 1, counts)
             return
-        for base in self._each(down.extent, rows):
+        for base in self._each(down, rows):
             self._tile(point.at({down.index: base}), rows, counts)
         rest = down.extent % rows
         if rest:
-            self._tile(point.at({down.index: number(down.extent - rest)}), rest, counts)
+            for _ in self._rest(down):
+                self._tile(point.at({down.index: number(down.extent - rest)}), rest, counts)
 
     # ------------------------------------------------------------------------------------------------ one tile
 

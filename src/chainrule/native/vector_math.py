@@ -5,7 +5,7 @@ so that LLVM can inline it, and free of branches (but for one that skips the red
 has one). It uses the intrinsics fma, sqrt, fabs, copysign, floor and rint, which are instructions on every machine that
 has FMA (x86-64 from AVX2, arm64); without FMA, LLVM calls C's `fma` for each lane, which is right and slow.
 
-Errors are at most 1 unit in the last place in float64, and 1.6 in float32, over the whole range (`make math-range`) but
+Errors are at most 1 unit in the last place in float64, and 1.7 in float32, over the whole range (`make math-range`) but
 near two kinds of zeros: logaddexp's in float64, and gammaln's and digamma's at negative numbers, where the terms
 cancel. A result depends on its lane's operands alone and has the same bits at every width, with and without FMA.
 Rounding is to nearest, subnormals are kept, zeros are signed, and at infinities, NaN and poles the value is NumPy's (or

@@ -1,4 +1,4 @@
-"""The float32 functions that training spends its time in, by the shortest way that stays within 1.6 units.
+"""The float32 functions that training spends its time in, by the shortest way that stays within 1.7 units.
 
 Where float64 carries pairs, to have 1 unit, one float32 is enough here: exp by one polynomial, log by one without a
 division, tanh and expit with one division, erf as 1 - e^P(x). Muller, Elementary Functions, 3rd ed. (2016), chapters

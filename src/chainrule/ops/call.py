@@ -9,7 +9,19 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import DerivativeError
-from chainrule.graph import Composed, Flow, Graph, Input, Node, Sample, Structural, calculus, depends_on, in_order, rebuild
+from chainrule.graph import (
+    Composed,
+    Flow,
+    Graph,
+    Input,
+    Node,
+    Sample,
+    Structural,
+    calculus,
+    depends_on,
+    in_order,
+    rebuild,
+)
 from chainrule.ops.bodies import (
     Enclosing,
     Flags,

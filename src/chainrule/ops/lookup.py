@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError, ShapeError
-from chainrule.graph import Constant, Evaluated, Flat, Node, Operation, Sample, as_node, concrete, reaches
+from chainrule.graph import Constant, Evaluated, Flat, Node, Operation, Routine, Sample, as_node, concrete, reaches
 from chainrule.ops.declare import cast
 from chainrule.ops.index import as_places, places_of
 from chainrule.ops.rows import scatter_add
@@ -43,6 +43,11 @@ def _search(table: Any, values: Any, *, side: Any) -> np.ndarray:
     return found
 
 
+def _row_lengths(table: Any, values: Any, *, side: str) -> tuple[int, int, int, int]:
+    """How many rows, the lengths of a row of the table and of the values, and whether the side is the left."""
+    return table.shape[0], table.shape[1], values.shape[1], int(side == "left")
+
+
 def _batch_search(operands: Sequence[Node], batched: Sequence[bool], size: int, *, side: str) -> Node:
     table, values = operands
     rows, count = values.shape[-2:]
@@ -63,7 +68,7 @@ search = Operation(
     exact=lambda table, values, *, side: np.frompyfunc(Fraction, 1, 1)(_search(table, values, side=side)),
     derivative=Flat(),
     batch=_batch_search,
-    lowering=Evaluated(),
+    lowering=Routine("searchsorted", _row_lengths, Evaluated()),
     latex=r"\operatorname{{searchsorted}}({0}, {1})",
     samples=lambda: [
         Sample(F([1, 2, 5], [0, 1, 3]), F([4, 0, "1/2", 9], [1, -2, 2, "5/2"]), side="left"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ArgumentError, AxisError, ShapeError
 from chainrule.evaluate import to_fractions
-from chainrule.graph import Evaluated, Flat, Node, Operation, Sample, as_node, reaches
+from chainrule.graph import Evaluated, Flat, Node, Operation, Routine, Sample, as_node, reaches
 from chainrule.ops.reduce import Axis, keep, merged, reduced, restore
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType, normalize_axis
@@ -19,6 +20,13 @@ def _infer_order(kind: ArrayType, *, axis: int) -> ArrayType:
     return ArrayType(kind.shape, np.dtype(np.int64))
 
 
+def last_rows(x: Any, *, axis: int) -> tuple[int, int] | None:
+    """(rows, their length) of an operation along the last axis, None along another."""
+    if axis % max(1, len(x.shape)) != len(x.shape) - 1:
+        return None
+    return math.prod(x.shape[:-1]), x.shape[-1]
+
+
 order_of = Operation(
     name="argsort",
     infer=_infer_order,
@@ -26,7 +34,7 @@ order_of = Operation(
     exact=lambda x, *, axis: to_fractions(np.argsort(x, axis, kind="stable")),
     derivative=Flat(),
     batch=lambda operands, batched, size, *, axis: order_of(operands[0], axis=axis + 1),
-    lowering=Evaluated(),
+    lowering=Routine("argsort", last_rows, Evaluated()),
     latex=r"\operatorname{{argsort}} {0}",
     samples=lambda: [Sample(F([1, 7, -3], [4, "1/5", 6]), axis=axis) for axis in (0, 1)],
     rejects=lambda: [Sample(np.zeros((2, 3)), axis=2, words="an axis from -2 to 1")],

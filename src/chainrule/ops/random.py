@@ -6,6 +6,7 @@ a place in it, so the same key and counter give the same numbers wherever and in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError, ShapeError
-from chainrule.graph import Evaluated, Flat, Operation, Sample
+from chainrule.graph import Evaluated, Flat, Operation, Routine, Sample
 from chainrule.types import ArrayType, broadcast_shapes
 
 _ROUNDS = 10
@@ -99,6 +100,11 @@ def _words(*values: int) -> np.ndarray:
     return np.array(values, np.uint64)
 
 
+def _streams(key: Any, counter: Any, *, length: int) -> tuple[int, int] | None:
+    """(streams, the length of each) where each has a key and a counter of its own, None where they are broadcast."""
+    return (math.prod(key.shape[:-1]), length) if key.shape[:-1] == counter.shape[:-1] else None
+
+
 philox = Operation(
     name="philox",
     infer=_infer,
@@ -106,7 +112,7 @@ philox = Operation(
     exact=_each(_exact_stream, object),
     derivative=Flat(),
     batch=_batch,
-    lowering=Evaluated(),
+    lowering=Routine("philox", _streams, Evaluated()),
     latex=r"\operatorname{{Philox}}({0}, {1})",
     samples=lambda: [
         Sample(_words(1, 2), _words(3, 4, 5, 6), length=5),

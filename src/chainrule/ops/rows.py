@@ -6,6 +6,7 @@ rest answers questions about indices: whether one is within bounds, where a mask
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, AxisError, DtypeError, ShapeError
-from chainrule.graph import Condition, Element, Evaluated, Flat, Linear, Node, Operation, Sample, Statements
+from chainrule.graph import Condition, Element, Evaluated, Flat, Linear, Node, Operation, Routine, Sample, Statements
 from chainrule.loops import Statement, apply, each, fill, is_within, store, within
 from chainrule.loops import cast as to_dtype
 from chainrule.ops.samples import F
@@ -247,7 +248,9 @@ nonzero = Operation(
     exact=lambda mask, *, count: _fractions(_holding_first(mask, count)),
     derivative=Flat(),
     batch=lambda operands, batched, size, *, count: nonzero(operands[0], count=count),
-    lowering=Evaluated(),
+    lowering=Routine(
+        "nonzero", lambda mask, *, count: (math.prod(mask.shape[:-1]), mask.shape[-1], count), Evaluated()
+    ),
     latex=r"\operatorname{{nonzero}} {0}",
     samples=lambda: [Sample(np.array([[True, False, True], [False, True, True]]), count=2)],
     rejects=lambda: [

@@ -36,22 +36,24 @@ def as_arrays(data: Any, name: str = "data") -> Arrays:
     return arrays
 
 
-def split_validation(data: Arrays, validation: Any, seed: int) -> tuple[Arrays, Arrays | None]:
-    """Training and validation arrays; `validation` is None, a fraction of the rows, or arrays of its own."""
-    if validation is None:
-        return data, None
-    if not isinstance(validation, (int, float, np.number)):
-        held = as_arrays(validation, "validation")
-        if [a.shape[1:] for a in held] != [a.shape[1:] for a in data]:
-            raise ShapeError(
-                "fit",
-                expected=f"validation arrays like the data, of row shapes {', '.join(str(a.shape[1:]) for a in data)}",
-                got=", ".join(str(a.shape[1:]) for a in held),
-                remedy="Give the same arrays for other examples.",
-            )
-        return data, held
-    kept, held = rows_held_back(len(data[0]), validation, seed)
-    return tuple(array[kept] for array in data), tuple(array[held] for array in data)
+def is_fraction(validation: Any) -> bool:
+    """Whether `validation` asks for rows to be held back, and is no data of its own."""
+    return isinstance(validation, (int, float, np.number))
+
+
+def validation_arrays(data: Arrays, validation: Any) -> Arrays | None:
+    """The arrays to validate on, which must be like the data; None where there are none, or rows are held back."""
+    if validation is None or is_fraction(validation):
+        return None
+    held = as_arrays(validation, "validation")
+    if [a.shape[1:] for a in held] != [a.shape[1:] for a in data]:
+        raise ShapeError(
+            "fit",
+            expected=f"validation arrays like the data, of row shapes {', '.join(str(a.shape[1:]) for a in data)}",
+            got=", ".join(str(a.shape[1:]) for a in held),
+            remedy="Give the same arrays for other examples.",
+        )
+    return held
 
 
 def rows_held_back(count: int, fraction: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:

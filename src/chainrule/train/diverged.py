@@ -30,21 +30,6 @@ class Failure:
     got: str
     culprit: tuple[Node, str] | None
 
-    def error(self, run: Run, data: Arrays) -> DivergenceError:
-        """The error that says so, at the line of the node."""
-        node, made = self.culprit or (None, "")
-        first = f", where {node.operation.name} was the first to give {made}" if node is not None else ""
-        rows = _rows_not_finite(data)
-        advice = "Leave such rows out, or fill them in." if rows else _ADVICE
-        with located(node.location if node is not None else None):
-            return DivergenceError(
-                "fit",
-                expected=self.expected,
-                got=f"{self.got} in step {run.steps + 1}{first}{rows}",
-                remedy=advice,
-                run=run,
-            )
-
 
 _ADVICE = "Take smaller steps, scale the data, or start elsewhere."
 
@@ -56,6 +41,21 @@ def _rows_not_finite(data: Arrays) -> str:
         if len(rows):
             return f", and {array[rows[0]]} in row {rows[0]} of data[{number}]"
     return ""
+
+
+def divergence(failure: Failure, run: Run, data: Arrays) -> DivergenceError:
+    """The error that says what failed in a run, at the line of the node that began it."""
+    node, made = failure.culprit or (None, "")
+    first = f", where {node.operation.name} was the first to give {made}" if node is not None else ""
+    rows = _rows_not_finite(data)
+    with located(node.location if node is not None else None):
+        return DivergenceError(
+            "fit",
+            expected=failure.expected,
+            got=f"{failure.got} in step {run.steps + 1}{first}{rows}",
+            remedy="Leave such rows out, or fill them in." if rows else _ADVICE,
+            run=run,
+        )
 
 
 def find_failure(stepper: Stepper, state: Any, own: Own, data: Arrays, loss: float, params: Any) -> Failure:

@@ -12,13 +12,22 @@ from chainrule.errors import ArgumentError
 from chainrule.optim import Optimizer
 from chainrule.pytree import flatten, paths, tree_map
 from chainrule.train.culprit import first_not_finite, is_finite
-from chainrule.train.data import Schedule, as_arrays, is_count, schedule, split_validation
+from chainrule.train.data import (
+    Schedule,
+    as_arrays,
+    is_count,
+    is_fraction,
+    rows_held_back,
+    schedule,
+    validation_arrays,
+)
+from chainrule.train.diverged import divergence
 from chainrule.train.driver import Driver
 from chainrule.train.gradient import Variants, value, value_and_gradient
 from chainrule.train.progress import Report
 from chainrule.train.run import DIVERGED, Run
 from chainrule.train.slices import Slices
-from chainrule.train.step import Stepper
+from chainrule.train.step import Own, Stepper
 from chainrule.types import is_floating
 
 
@@ -74,15 +83,18 @@ def fit(
     """
     check_optimizer(optimizer)
     start = check_params(params)
-    arrays, held = split_validation(as_arrays(data), validation, seed)
-    check_patience(patience, held is not None)
-    plan = schedule(len(arrays[0]), batch_size, epochs, steps)
+    arrays = as_arrays(data)
+    held = validation_arrays(arrays, validation)
+    check_patience(patience, validation is not None)
+    own: Own = {"key": random.key(seed)}
+    if is_fraction(validation):
+        own["rows"], own["held"] = rows_held_back(len(arrays[0]), validation, seed)
+    plan = schedule(len(own.get("rows", arrays[0])), batch_size, epochs, steps)
     stepper = Stepper(gradients_of(loss, plan), value(loss), lambda own: optimizer, plan, shuffle, patience)
-    own = {"key": random.key(seed)}
-    driver = Driver(Slices(stepper, own, arrays, held), stepper.first_state(start, own, held is not None))
+    driver = Driver(Slices(stepper, own, arrays, held), stepper.first_state(start, own, validation is not None))
     (run,) = driver.run(progress)
     if run.status == DIVERGED:
-        raise driver.failures[0].error(run, arrays)
+        raise divergence(driver.failures[0], run, arrays)
     return run
 
 

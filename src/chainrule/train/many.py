@@ -12,7 +12,8 @@ from chainrule.errors import ArgumentError, StructureError
 from chainrule.optim import Optimizer
 from chainrule.pytree import flatten, tree_map
 from chainrule.trace import Traced
-from chainrule.train.data import Arrays, as_arrays, rows_held_back, schedule, split_validation
+from chainrule.train.data import Arrays, as_arrays, is_fraction, rows_held_back, schedule, validation_arrays
+from chainrule.train.diverged import divergence
 from chainrule.train.driver import Driver, one_of
 from chainrule.train.fit import check_optimizer, check_params, check_patience, gradients_of
 from chainrule.train.folds import Rows, rows_of_folds
@@ -22,6 +23,7 @@ from chainrule.train.run import DIVERGED
 from chainrule.train.runs import Runs
 from chainrule.train.slices import Slices
 from chainrule.train.step import Own, Stepper
+
 
 def fit_many(
     loss: Callable[..., Any],
@@ -81,7 +83,7 @@ def fit_many(
     arrays = as_arrays(data)
     keys: list[Any] = [int(seed) if isinstance(seed, np.integer) else seed for seed in listed_seeds or [seeds] * count]
     rows, held = _rows(arrays, parts, validation, keys)
-    rest = split_validation(arrays, validation, 0)[1] if held is None else None
+    rest = validation_arrays(arrays, validation)
     validated = held is not None or rest is not None
     check_patience(patience, validated)
     plan = schedule(len(arrays[0]) if rows is None else rows.shape[1], batch_size, epochs, steps)
@@ -102,7 +104,7 @@ def fit_many(
     state = tree_map(lambda *leaves: np.stack(leaves), *firsts)
     driver = Driver(Slices(stepper, own, arrays, rest, many=True), state)
     runs = tuple(driver.run(progress))
-    errors = {k: driver.failures[k].error(run, arrays) for k, run in enumerate(runs) if run.status == DIVERGED}
+    errors = {k: divergence(driver.failures[k], run, arrays) for k, run in enumerate(runs) if run.status == DIVERGED}
     return Runs(runs, tuple(keys), given, errors)
 
 
@@ -162,7 +164,7 @@ def _rows(arrays: Arrays, folds: Any, validation: Any, seeds: list[Any]) -> tupl
     """
     count = len(arrays[0])
     rows, held = (None, None) if folds is None else rows_of_folds(folds, count, validation)
-    if not isinstance(validation, (int, float, np.number)):
+    if not is_fraction(validation):
         return rows, held
     parts = [rows_held_back(count if rows is None else rows.shape[1], validation, seed) for seed in seeds]
     chosen, kept = (np.stack([part[side] for part in parts]) for side in (0, 1))
@@ -199,7 +201,9 @@ def _rule(
         raise ArgumentError(
             "fit_many",
             expected="a function that makes an optimizer of hyperparameters, such as chainrule.optim.adam",
-            got=f"{optimizer.name} that is made already" if isinstance(optimizer, Optimizer) else f"{optimizer!r}",
+            got=f"the optimizer {optimizer.name!r}, which is made already"
+            if isinstance(optimizer, Optimizer)
+            else f"{optimizer!r}",
             remedy="Give the function itself, optimizer=chainrule.optim.adam, or leave hyperparameters out.",
         )
     for settings in given:
@@ -218,7 +222,7 @@ def _rule(
             raise ArgumentError(
                 "fit_many",
                 expected=f"numbers as {name}, where it differs from model to model",
-                got=", ".join(dict.fromkeys(map(repr, values))),
+                got=f"[{', '.join(dict.fromkeys(map(repr, values)))}]",
                 remedy="Train models of another kind in another call.",
             )
     make: Any = optimizer

@@ -1,0 +1,250 @@
+"""Which thread does what: the steps of a program in one code that all threads of a run execute together.
+
+Takes a lowered program; leaves for each step a way to run it, and the steps before which the threads meet at a barrier.
+
+- "each": every thread does all of it, on memory of its own. Small local places are each thread's own, so counters,
+  decisions and other small things need no waiting.
+- "split": every thread does the rows that are its own. How the rows of an axis are divided follows from its length
+  alone, so a step that reads the very rows that its thread wrote need not wait.
+- "one": the first thread does it.
+
+Results do not depend on the number of threads: a thread's share changes who computes an element, never how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from chainrule.loops import Buffer, Load, Scalar, in_order, scalars_of, statements
+from chainrule.loops.affine import affine
+from chainrule.lower.cost import weigh
+from chainrule.lower.join import accesses, blocks
+from chainrule.lower.program import (
+    SMALL_BYTES,
+    Branch,
+    Call,
+    Copy,
+    Evaluate,
+    Place,
+    Program,
+    Repeat,
+    Run,
+    Step,
+    While,
+    leaves,
+)
+from chainrule.native.mapping import splits
+from chainrule.native.nest import Nest, recognise
+
+Way: TypeAlias = Literal["each", "split", "one"]
+WORTH_SPLITTING, WORTH_THREADS = 1_000.0, 60_000.0  # nanoseconds
+_NANOSECONDS_A_VECTOR = 0.35
+_UNKNOWN_STEPS = 10
+
+
+@dataclass
+class Shares:
+    """How the threads share a program's work."""
+
+    threaded: bool
+    nanoseconds: float
+    own: set[Place] = field(default_factory=set)
+    """The places that every thread has for itself."""
+    ways: dict[Step, Way] = field(default_factory=dict)
+    before: set[Step] = field(default_factory=set)
+    """The steps before which the threads meet."""
+    after: set[Step] = field(default_factory=set)
+    """The loops at the end of whose body they meet."""
+
+
+def share(program: Program, width: int) -> Shares:
+    """The shares of a program on a machine with vectors of that width."""
+    total = _nanoseconds(program.steps, width)
+    shares = Shares(total >= WORTH_THREADS, total)
+    called = {
+        place.root
+        for step in leaves(program.steps)
+        if isinstance(step, Evaluate | Call)
+        for place in step.reads + step.writes
+    }
+    shares.own = {
+        place
+        for step in _every(program.steps)
+        for group in accesses(step)
+        for place in (one.root for one in group)
+        if place.kind == "local" and place.bytes <= SMALL_BYTES and (place not in called or not shares.threaded)
+    }
+    if shares.threaded:
+        _Walk(shares, width, program.fault).steps(program.steps)
+    return shares
+
+
+def _every(steps: Sequence[Step]) -> list[Step]:
+    found: list[Step] = []
+    for step in steps:
+        found.append(step)
+        for block in blocks(step):
+            found += _every(block)
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------------- costs
+
+
+def _nanoseconds(steps: Sequence[Step], width: int) -> float:
+    """About how long the steps take in one thread."""
+    total = 0.0
+    for step in steps:
+        match step:
+            case Run():
+                total += run_nanoseconds(step, width)
+            case Copy():
+                total += step.target.bytes / 10
+            case Evaluate():
+                total += 5_000
+            case Call():
+                total += 5 * sum(place.bytes for place in step.reads)
+            case Branch():
+                total += max(_nanoseconds(step.then, width), _nanoseconds(step.otherwise, width))
+            case Repeat():
+                total += step.length * _nanoseconds(step.body, width)
+            case While():
+                times = min(_UNKNOWN_STEPS, _UNKNOWN_STEPS if step.steps is None else step.steps)
+                total += times * (_nanoseconds(step.condition, width) + _nanoseconds(step.body, width))
+    return total
+
+
+def run_nanoseconds(step: Run, width: int) -> float:
+    """About how long a kernel takes in one thread."""
+    total = 5.0
+    for statement in step.kernel.body:
+        nest = recognise(statement)
+        if nest is None:
+            sizes = [place.bytes for place in step.places]
+            total += max(sizes, default=0) / 2
+            continue
+        vector = max(1, width // max((scalar.dtype.itemsize for scalar in nest.values), default=8))
+        work = sum(1 + weigh(value) for value in nest.values)
+        total += nest.domain / vector * work * _NANOSECONDS_A_VECTOR
+    return total
+
+
+# ---------------------------------------------------------------------------------------------------------- barriers
+
+Rows: TypeAlias = int | None
+"""The length of the axis by which a step touches only its own rows of a place; None where it touches others."""
+
+
+@dataclass
+class _Touch:
+    place: Place
+    way: Way
+    rows: Rows
+    writes: bool
+
+
+class _Walk:
+    """Goes through the steps in order and remembers what was touched since the threads last met."""
+
+    def __init__(self, shares: Shares, width: int, fault: Place) -> None:
+        self.shares, self.width, self.fault = shares, width, fault
+        self.touched: list[_Touch] = []
+
+    def steps(self, steps: Sequence[Step]) -> None:
+        """Decide for each step of a block."""
+        for step in steps:
+            self._step(step)
+
+    def _step(self, step: Step) -> None:
+        way, touches = self._touches(step)
+        self.shares.ways[step] = way
+        if isinstance(step, (Repeat, While)) or any(self._meets(new, old) for new in touches for old in self.touched):
+            self._meet(step)
+        self.touched += touches
+        if isinstance(step, Branch):
+            start = list(self.touched)
+            self.steps(step.then)
+            after, self.touched = self.touched, start
+            self.steps(step.otherwise)
+            self.touched += [one for one in after if one not in self.touched]
+        elif isinstance(step, (Repeat, While)):
+            for block in blocks(step):
+                self.steps(block)
+            if self.touched:
+                self.shares.after.add(step)
+                self.touched = []
+
+    def _meet(self, step: Step) -> None:
+        if self.touched:
+            self.shares.before.add(step)
+            self.touched = []
+
+    def _meets(self, new: _Touch, old: _Touch) -> bool:
+        """Whether a touch must wait for an earlier one of another thread."""
+        if not (new.writes or old.writes) or not overlap(new.place, old.place):
+            return False
+        if new.way == old.way == "one":
+            return False
+        same_rows = new.rows is not None and new.rows == old.rows and new.place is old.place
+        return not (new.way == old.way == "split" and same_rows)
+
+    def _touches(self, step: Step) -> tuple[Way, list[_Touch]]:
+        reads, writes = accesses(step)
+        shared_writes = [
+            place for place in writes if place.root not in self.shares.own and place.root is not self.fault
+        ]
+        way: Way = "one" if shared_writes or isinstance(step, Evaluate | Call) else "each"
+        rows: dict[Place, Rows] = {}
+        if isinstance(step, Run) and len(shared_writes) == len([p for p in writes if p.root is not self.fault]):
+            nest = _split_nest(step, self.width)
+            if nest is not None and shared_writes:
+                way, rows = "split", _rows(step, nest)
+        found = [_Touch(place.joined, way, rows.get(place.joined), False) for place in reads]
+        found += [_Touch(place.joined, way, rows.get(place.joined), True) for place in writes]
+        return way, [one for one in found if one.place.root not in self.shares.own and one.place.root is not self.fault]
+
+
+def overlap(one: Place, other: Place) -> bool:
+    """Whether two places have memory in common."""
+    one, other = one.root, other.root
+    if one is other:
+        return True
+    if one.kind != "local" or other.kind != "local":
+        return False
+    return one.offset < other.offset + other.bytes and other.offset < one.offset + one.bytes
+
+
+def _split_nest(step: Run, width: int) -> Nest | None:
+    """The one nest of a kernel whose rows are worth sharing out."""
+    if len(step.kernel.body) != 1 or run_nanoseconds(step, width) < WORTH_SPLITTING:
+        return None
+    nest = recognise(step.kernel.body[0])
+    return nest if nest is not None and splits(nest, width) else None
+
+
+def _rows(step: Run, nest: Nest) -> dict[Place, Rows]:
+    """For each place the axis by whose own rows alone it is touched."""
+    assert nest.leading is not None
+    rows: dict[Place, Rows] = {}
+    places = dict(zip(step.kernel.buffers, (place.joined for place in step.places), strict=True))
+
+    def note(buffer: Buffer, indices: Sequence[Scalar]) -> None:
+        own = bool(indices) and buffer.shape[0] == nest.leading_extent and _is(indices[0], nest)
+        place = places[buffer]
+        before = rows.get(place, nest.leading_extent)
+        rows[place] = nest.leading_extent if own and before is not None else None
+
+    for one in statements(step.kernel.body):
+        for scalar in in_order(scalars_of(one)):
+            if isinstance(scalar, Load):
+                note(scalar.buffer, scalar.operands)
+        if hasattr(one, "indices"):
+            note(one.buffer, one.indices)  # type: ignore[union-attr]
+    return rows
+
+
+def _is(index: Scalar, nest: Nest) -> bool:
+    found = affine(index)
+    return found.constant == 0 and not found.others and found.indices == {nest.leading: 1}
