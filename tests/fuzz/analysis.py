@@ -189,7 +189,9 @@ def _by_trial(node: Node, *operands: Bounded) -> Result:
         worst = [np.maximum(old, np.abs(x - y)) for old, x, y in zip(worst, there, results, strict=True)]
     lead = max(0, values[0].ndim - 2)
     found = tuple(
-        bounded(result, 4 * SAFETY * _spread(gap, lead) + 8 * SAFETY * eps(result.dtype) * _spread(np.abs(result), lead))
+        bounded(
+            result, 4 * SAFETY * _spread(gap, lead) + 8 * SAFETY * eps(result.dtype) * _spread(np.abs(result), lead)
+        )
         for gap, result in zip(worst, results, strict=True)
     )
     return found if isinstance(node.type, tuple) else found[0]

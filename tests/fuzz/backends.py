@@ -147,6 +147,7 @@ def _total(x: Any, axes: tuple[int, ...]) -> Any:
 
 def noisy(graph: Graph) -> Altered:
     """Every result that may be rounded otherwise, moved by up to as much as good code would move it."""
+
     def alter(node: Node, function: Function) -> Function:
         name = node.operation.name
         if name in MATRICES:

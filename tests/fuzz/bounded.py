@@ -120,7 +120,9 @@ def deviation(function: Callable[..., Any], operands: Sequence[Bounded], result:
             down, up = moved(one.value, one.error)
             sides.append([down, up, 0.7 * down + 0.3 * up, one.value.astype(float)])
     target = result.dtype
-    here = np.asarray(function(*(one.value.astype(float) if one.value.dtype.kind == "f" else one.value for one in operands)))
+    here = np.asarray(
+        function(*(one.value.astype(float) if one.value.dtype.kind == "f" else one.value for one in operands))
+    )
     worst = np.zeros(result.shape)
     for corner in product(*sides):
         there = np.asarray(function(*corner))

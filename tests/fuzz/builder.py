@@ -114,7 +114,7 @@ class Builder:
         fitting = [node for node in self.pool if not isinstance(node, Constant) and accept(node)]
         if not fitting:
             return None
-        return fitting[-1 - min(int(self.choose.expovariate(0.4)), len(fitting) - 1)]
+        return fitting[-1 - int(min(self.choose.expovariate(0.4), len(fitting) - 1))]
 
     def operand(self, kinds: str = "f", rank: int | None = None, least: int = 0) -> Node:
         """A node of one of these kinds of dtype, and of this rank or any; most often one that is there."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,10 +35,3 @@ def parse_case(text: str) -> Case:
     graph, given = text.split(_RULE)
     first, _, _ = graph.partition("\n")
     return Case(parse_graph(graph), parse_graph(given), first.removeprefix("# "))
-
-
-def outputs_of(values: Sequence[np.ndarray]) -> Graph:
-    """The graph of these values, each as one constant."""
-    from chainrule.graph import constant
-
-    return Graph([], [constant(value) for value in values])

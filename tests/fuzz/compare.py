@@ -82,7 +82,8 @@ def _difference(one: Bounded, found: np.ndarray) -> str:
 def check(case: Case, backend: Backend, expected: Expected | None = None) -> str:
     """Run a case by a backend: what is wrong with it, or "" if nothing is.
 
-    It is run again after a run on other values: that must change neither what came first, nor what comes, nor the values.
+    It is run again after a run on other values: that must change neither what came first, nor what comes, nor the
+    values themselves.
     """
     expected = expect(case.graph, case.values) if expected is None else expected
     values, kept = case.values, [np.array(value) for value in case.values]
@@ -108,7 +109,9 @@ def check(case: Case, backend: Backend, expected: Expected | None = None) -> str
         return wrong
     if len(second) != len(copies) or not all(map(_same_bits, second, copies)):
         return "gave other outputs when it was run again"
-    return "" if kept_first and all(map(_same_bits, first, copies)) else "changed its first outputs when it was run again"
+    return (
+        "" if kept_first and all(map(_same_bits, first, copies)) else "changed its first outputs when it was run again"
+    )
 
 
 def _disturb(runner: Runner, values: Sequence[np.ndarray]) -> None:

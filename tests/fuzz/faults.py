@@ -144,7 +144,7 @@ def _single_for_double(node: Node, right: Function, *operands: Any) -> Any:
     return np.asarray(right(*(np.asarray(x, np.float32) for x in operands)), float)
 
 
-# ------------------------------------------------------------------------------------------------- shapes and reductions
+# ------------------------------------------------------------------------------------------------ shapes and reductions
 
 
 @fault("transpose")
@@ -254,7 +254,9 @@ def _ignored_direction(node: Node, right: Function, *operands: Any) -> Any:
 
 @fault("scan")
 def _carries_saved_late(node: Node, right: Function, *operands: Any) -> Any:
-    return run_scan(Altered(Graph([], []), lambda node, function: function), Loop(**node.parameters), operands, late=True)
+    return run_scan(
+        Altered(Graph([], []), lambda node, function: function), Loop(**node.parameters), operands, late=True
+    )
 
 
 @fault("cond")

@@ -1,8 +1,8 @@
 """Random well-formed graphs over every registered operation, with values for their inputs.
 
 A graph is made from a number: the same number gives the same graph in every run. It is grown node by node from the
-newest values, so that elementwise chains meet transposes, slices, reductions and products in their middle; it may end in
-derivatives of itself, or be batched. What is made is evaluated at once, so that most of it can be compared.
+newest values, so that elementwise chains meet transposes, slices, reductions and products in their middle; it may end
+in derivatives of itself, or be batched. What is made is evaluated at once, so that most of it can be compared.
 """
 
 from __future__ import annotations
@@ -26,19 +26,21 @@ from tests.fuzz.values import array, laid_out
 assert makers_structure
 NAMES = tuple(OPERATIONS)
 SMOOTH = (
-    "add subtract multiply divide tanh exp sin cos expit sqrt square maximum where sum max contract reshape transpose "
-    "slice broadcast_to concatenate write_slice gather scatter_add cumsum windows convolution recurrence prod scan cond "
-    "checkpoint solve astype"
+    "add subtract multiply divide tanh exp sin cos expit sqrt square maximum where sum max contract reshape "
+    "transpose slice broadcast_to concatenate write_slice gather scatter_add cumsum windows convolution recurrence prod "
+    "scan cond checkpoint solve astype"
 ).split()
 FUSED = (
-    "add subtract multiply multiply add tanh exp maximum where negative transpose slice reshape broadcast_to sum sum max "
-    "contract contract concatenate write_slice cumsum gather windows square less astype"
+    "add subtract subtract multiply multiply add tanh exp maximum maximum where negative transpose slice reshape "
+    "broadcast_to sum sum max contract contract concatenate write_slice cumsum gather windows square less astype"
 ).split()
 DISCRETE = (
-    "floor ceil rint rint trunc sign astype floor_divide remainder less greater maximum minimum right_shift add multiply "
-    "argmax argmin argsort max min any where gather scatter_add slice transpose contract"
+    "floor ceil rint rint trunc sign astype floor_divide remainder less greater maximum minimum right_shift add "
+    "multiply argmax argmin argsort max min any where gather scatter_add slice transpose contract"
 ).split()
-FLOW = "scan scan cond while_loop while_loop checkpoint custom_vjp contract contract add multiply tanh sum slice".split()
+FLOW = (
+    "scan scan cond while_loop while_loop checkpoint custom_vjp contract contract add multiply tanh sum slice".split()
+)
 MENUS = (NAMES, NAMES, FUSED, FUSED, SMOOTH, DISCRETE, DISCRETE, FLOW)
 """What the operations of a graph are chosen from."""
 
@@ -53,7 +55,9 @@ def generated(choose: random.Random, featured: str, label: str = "") -> Case:
     kind = choose.choice(("real", "real", "real", "whole", "whole", "wild", "wild", "wild"))
     build = Builder(choose, kind, choose.choice((60, 400, 400, 4000)))
     menu = choose.choice(MENUS)
-    plan = [choose.choice(menu if choose.random() < 0.8 else NAMES) for _ in range(choose.choice((1, 3, 6, 9, 14, 20, 30)))]
+    plan = [
+        choose.choice(menu if choose.random() < 0.8 else NAMES) for _ in range(choose.choice((1, 3, 6, 9, 14, 20, 30)))
+    ]
     plan.insert(choose.randint(0, len(plan)), featured)
     wanted: list[Node] = []
     for name in plan:
@@ -73,7 +77,9 @@ def generated(choose: random.Random, featured: str, label: str = "") -> Case:
     graph, given = Graph(build.inputs, outputs), build.given
     if choose.random() < 0.1:
         graph, given = _batched(build, outputs) or (graph, given)
-    return pruned(Case(graph, Graph([], given), label)) if choose.random() < 0.9 else Case(graph, Graph([], given), label)
+    return (
+        pruned(Case(graph, Graph([], given), label)) if choose.random() < 0.9 else Case(graph, Graph([], given), label)
+    )
 
 
 def pruned(case: Case) -> Case:
@@ -96,7 +102,7 @@ def _outputs(build: Builder, wanted: list[Node]) -> list[Node]:
 
 
 def _derivatives(build: Builder, outputs: list[Node]) -> list[Node]:
-    """Forward or reverse mode of a floating output, where it can be had and compared; at times both, one of the other."""
+    """Forward or reverse mode of a floating output, where it can be had and compared; at times one of the other."""
     choose = build.choose
     moving = floating(build.inputs)
     smooth = [node for node in floating(outputs) if depends_on([node], moving) - set(moving)]

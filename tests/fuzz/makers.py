@@ -302,7 +302,9 @@ def _search(build: Builder, name: str) -> Node:
         raise Skip("no rows")
     draw = np.random.default_rng(build.choose.getrandbits(32))
     table = np.sort(draw.integers(-5 if values.dtype.kind != "u" else 0, 9, (values.shape[0], build.length())), axis=1)
-    return build.apply(name, build.input(table.astype(values.dtype)), values, side=build.choose.choice(("left", "right")))
+    return build.apply(
+        name, build.input(table.astype(values.dtype)), values, side=build.choose.choice(("left", "right"))
+    )
 
 
 @maker("philox")

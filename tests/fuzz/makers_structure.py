@@ -117,7 +117,7 @@ def _outer_operands(build: Builder, least: int, most: int) -> list[Node]:
 
 def _results(body: Builder, count: int) -> list[Node]:
     """Some values of a body, a number of them."""
-    return [body.pool[-1 - min(int(body.choose.expovariate(0.5)), len(body.pool) - 1)] for _ in range(count)]
+    return [body.pool[-1 - int(min(body.choose.expovariate(0.5), len(body.pool) - 1))] for _ in range(count)]
 
 
 @maker("checkpoint")
@@ -155,7 +155,9 @@ def _scan(build: Builder, name: str) -> Node:
     zeros = Bounded(np.zeros(row.shape, row.dtype), np.zeros(row.shape))
     types += [(row, zeros if first is None else Bounded(first.value[0], first.error[0])) for _ in slices]
     body, inputs = _inside(build, types, build.choose.randint(1, 6))
-    outputs = [_tamed(body, node.type) for node in carries] + _results(body, build.choose.randint(0 if carries else 1, 2))
+    outputs = [_tamed(body, node.type) for node in carries] + _results(
+        body, build.choose.randint(0 if carries else 1, 2)
+    )
     settings: dict[str, Any] = {
         "constants": len(constants), "carries": len(carries), "length": length, "reverse": build.split(0.5),
         "save": tuple(k for k in range(len(carries)) if build.split(0.3)),

@@ -9,11 +9,13 @@ import numpy as np
 
 from tests.fuzz.bounded import SAFETY, Bounded, bounded, deviation, eps, exactly, limit, rounding, tiny
 
-ARITHMETIC = frozenset("add subtract multiply divide reciprocal square sqrt contribute remainder deg2rad rad2deg".split())
+ARITHMETIC = frozenset(
+    "add subtract multiply divide reciprocal square sqrt contribute remainder deg2rad rad2deg".split()
+)
 """Right to one unit in the last place; exact where whole numbers stay whole."""
 EXACT = frozenset(
-    "negative positive absolute fabs copysign heaviside nextafter ldexp maximum minimum fmax fmin where floor ceil trunc "
-    "rint sign spacing fmod floor_divide stop_gradient".split()
+    "negative positive absolute fabs copysign heaviside nextafter ldexp maximum minimum fmax fmin where floor ceil "
+    "trunc rint sign spacing fmod floor_divide stop_gradient".split()
 )
 """Exact where the operands are: they choose, or what they compute is defined to the bit."""
 COMPOSED = frozenset(
@@ -23,8 +25,9 @@ COMPOSED = frozenset(
 ABSOLUTE = frozenset("sinc logit gammaln digamma".split())
 """With zeros that are not at zero, near which only the absolute error is small."""
 CALM = frozenset(
-    "add subtract multiply negative positive absolute fabs maximum minimum fmax fmin stop_gradient contribute tanh arctan "
-    "arcsinh expit erf erfc ndtr log_expit square deg2rad rad2deg logaddexp logaddexp2 hypot copysign ldexp".split()
+    "add subtract multiply negative positive absolute fabs maximum minimum fmax fmin stop_gradient contribute tanh "
+    "arctan arcsinh expit erf erfc ndtr log_expit square deg2rad rad2deg logaddexp logaddexp2 hypot copysign "
+    "ldexp".split()
 )
 """So smooth that errors as large as the result itself are understood; elsewhere they end the comparison."""
 WAVES = frozenset("sin cos tan sinc".split())
@@ -125,7 +128,10 @@ def cast(one: Bounded, dtype: np.dtype) -> Bounded:
         return bounded(result, one.error)
     if dtype.kind == "f":
         error = np.where(one.error > 0, one.error + rounding(result, 2), 0.0)
-        return bounded(result, np.where(np.isinf(result) & np.isfinite(value), one.error * np.inf, error) if one.error.any() else error)
+        return bounded(
+            result,
+            np.where(np.isinf(result) & np.isfinite(value), one.error * np.inf, error) if one.error.any() else error,
+        )
     if dtype.kind == "b":
         return bounded(result, np.where((one.error > 0) & (np.abs(value) <= one.error), np.inf, 0.0))
     bounds, wide = np.iinfo(dtype), value.astype(float)

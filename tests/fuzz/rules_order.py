@@ -26,7 +26,9 @@ def extreme(function: Function, greatest: Function, one: Bounded) -> Bounded:
     error = np.asarray(greatest(one.error), float)
     if result.dtype.kind == "f":
         error = np.where(result == 0, np.maximum(error, tiny(result.dtype)), error)
-        error = np.where(~np.isfinite(result) & (error > 0) & (np.asarray(greatest(np.isinf(one.error))) > 0), np.inf, error)
+        error = np.where(
+            ~np.isfinite(result) & (error > 0) & (np.asarray(greatest(np.isinf(one.error))) > 0), np.inf, error
+        )
     return bounded(result, error)
 
 
@@ -64,7 +66,10 @@ def search(function: Function, table: Bounded, values: Bounded) -> Bounded:
     if table.exact and values.exact:
         return bounded(result, 0.0)
     (low, high), (least, most) = _sides(table), _sides(values)
-    room = [np.where(np.isfinite(x), x, y.astype(x.dtype)) for x, y in zip((low, high, least, most), (table.value, table.value, values.value, values.value), strict=True)]
+    room = [
+        np.where(np.isfinite(x), x, y.astype(x.dtype))
+        for x, y in zip((low, high, least, most), (table.value, table.value, values.value, values.value), strict=True)
+    ]
     low, high = (np.maximum.accumulate(x, axis=1) if x.size else x for x in room[:2])
     first = np.asarray(function(high, room[2], side="left"))
     last = np.asarray(function(low, room[3], side="right"))

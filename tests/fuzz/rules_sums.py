@@ -45,7 +45,9 @@ def sums(function: Function, operands: Sequence[Bounded], terms: int) -> Bounded
             error = error + np.asarray(function(*others), float)
     most = float(np.finfo(result.dtype).max)
     error = np.where((magnitude + error > most / 4) & (terms > 1) | opened, np.inf, error)
-    return bounded(result, np.where((result == 0) & (magnitude == 0) & (terms > 0), np.maximum(error, tiny(result.dtype)), error))
+    return bounded(
+        result, np.where((result == 0) & (magnitude == 0) & (terms > 0), np.maximum(error, tiny(result.dtype)), error)
+    )
 
 
 def _opened(function: Function, operands: Sequence[Bounded]) -> np.ndarray:
@@ -62,7 +64,9 @@ def _opened(function: Function, operands: Sequence[Bounded]) -> np.ndarray:
                 parts[k] = np.isinf(one.value).astype(float)
                 opened = opened | (np.asarray(function(*parts)) > 0)
         if marks.any():
-            opened = opened | (np.asarray(function(*(marks.astype(float) if j == k else part for j, part in enumerate(ones)))) > 0)
+            opened = opened | (
+                np.asarray(function(*(marks.astype(float) if j == k else part for j, part in enumerate(ones)))) > 0
+            )
     return opened
 
 
@@ -75,7 +79,10 @@ def products(function: Function, one: Bounded, terms: int) -> Bounded:
     sizes = _finite(one.value)
     room = np.where(np.isfinite(one.error), one.error, 0)
     magnitude, upper = np.asarray(function(sizes)), np.asarray(function(sizes + room))
-    largest, least = np.asarray(function(np.maximum(sizes, 1))), np.asarray(function(np.where(sizes > 0, np.minimum(sizes, 1), 1)))
+    largest, least = (
+        np.asarray(function(np.maximum(sizes, 1))),
+        np.asarray(function(np.where(sizes > 0, np.minimum(sizes, 1), 1))),
+    )
     if one.exact and whole(one.value[np.isfinite(one.value)]):
         error = np.where(largest <= limit(result.dtype), 0.0, (terms + 2) * eps(result.dtype) * magnitude)
     else:
@@ -109,5 +116,7 @@ def recurrence(function: Function, a: Bounded, b: Bounded, axis: int) -> Bounded
         error[k] = np.where(doubtful, np.inf, error[k])
     overflow = math.inf if result.size == 0 else float(np.finfo(dtype).max) / 4
     magnitude = np.moveaxis(np.asarray(function(_finite(a.value), _finite(b.value), axis=axis)), axis, 0)
-    error = np.where((magnitude > overflow) | np.isinf(np.maximum.accumulate(error, axis=0)) & (error > 0), np.inf, error)
+    error = np.where(
+        (magnitude > overflow) | np.isinf(np.maximum.accumulate(error, axis=0)) & (error > 0), np.inf, error
+    )
     return bounded(result, np.moveaxis(error, 0, axis))

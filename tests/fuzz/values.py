@@ -35,14 +35,32 @@ def array(choose: random.Random, kind: str, shape: tuple[int, ...], dtype: np.dt
         return real
     edges = edges_of(dtype)
     spread = (real * 10.0 ** draw.integers(-6, 7, shape)).astype(dtype)
-    return np.choose(draw.integers(0, 4, shape), [real, spread, draw.choice(edges, shape), draw.integers(-3, 4, shape)]).astype(dtype)
+    return np.choose(
+        draw.integers(0, 4, shape), [real, spread, draw.choice(edges, shape), draw.integers(-3, 4, shape)]
+    ).astype(dtype)
 
 
 def edges_of(dtype: np.dtype) -> np.ndarray:
     """NaN, infinities, zeros of both signs, and numbers at both ends of a floating dtype."""
     info: Any = np.finfo(dtype)
     least, normal, most = info.smallest_subnormal, info.tiny, info.max
-    parts = [np.nan, np.nan, np.nan, np.inf, -np.inf, 0.0, -0.0, least, -least, normal / 2, normal, -normal, most, -most, most / 2]
+    parts = [
+        np.nan,
+        np.nan,
+        np.nan,
+        np.inf,
+        -np.inf,
+        0.0,
+        -0.0,
+        least,
+        -least,
+        normal / 2,
+        normal,
+        -normal,
+        most,
+        -most,
+        most / 2,
+    ]
     return np.array([*parts, 1e-30, -1e30, 0.5, -1.5, 2.5, 2.0**24 + 1], dtype)
 
 

@@ -46,6 +46,7 @@ from chainrule.loops.scalar import (
     constant,
     in_order,
     load,
+    same,
 )
 from chainrule.loops.verifier import verify
 
@@ -93,6 +94,7 @@ __all__ = [
     "print_scalar",
     "print_statement",
     "run_body",
+    "same",
     "scalars_of",
     "statements",
     "store",

@@ -337,6 +337,16 @@ def _compare(name: str, x: Scalar, y: Operand) -> Scalar:
     return apply(name, x, y)
 
 
+def same(one: Iterable[Scalar], other: Iterable[Scalar]) -> bool:
+    """Whether two rows of expressions are the same ones. (`==` between expressions builds a comparison.)
+
+    >>> i, j = Index("i"), Index("j")
+    >>> same((i, j), (i, j)), same((i, j), (j, i))
+    (True, False)
+    """
+    return list(map(id, one)) == list(map(id, other))
+
+
 def in_order(roots: Iterable[Scalar]) -> list[Scalar]:
     """Every scalar that the roots need, each once and operands first. An explicit stack, so of any depth."""
     seen: set[Scalar] = set()

@@ -18,6 +18,7 @@ from chainrule.lower.build import Draft
 from chainrule.lower.cost import cost_of
 from chainrule.lower.expand import expand, lowering_of
 from chainrule.lower.group import group
+from chainrule.lower.pack import pack
 from chainrule.lower.place import Layout, lay_out
 from chainrule.lower.program import Branch, Call, Copy, Counter, Evaluate, Place, Program, Repeat, Run, Step, While
 from chainrule.types import ArrayType
@@ -142,7 +143,7 @@ class Block:
             lowering = lowering_of(node)
             match lowering:
                 case Element() | Fold() | SameElements():
-                    yield self.draft(roots)[1]
+                    yield from pack(self.draft(roots)[1], lambda kind: self.maker.local(kind, "packed"))
                 case Statements():
                     yield Draft(self.layout, self.place).statements(node)
                 case Flow():

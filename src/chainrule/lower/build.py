@@ -25,6 +25,7 @@ from chainrule.loops import (
     constant,
     loop,
     neutral,
+    same,
     store,
 )
 from chainrule.lower.expand import lowering_of
@@ -78,7 +79,7 @@ class Draft:
     def _element(self, node: Node, index: tuple[Any, ...]) -> Scalar:
         if self.accumulator is not None and node is self.accumulator[0]:
             _, buffer, place = self.accumulator
-            if index != place:
+            if not same(index, place):
                 self.again.add(node)
             return buffer[place]
         if isinstance(node, Constant):
@@ -90,7 +91,7 @@ class Draft:
                 return constant(flat[0].item(), node.dtype)
         if isinstance(node, (Input, Constant)) or node in self.layout.stored or node in self.layout.renamed:
             return self.buffer(node)[index]
-        if node in self.first and self.first[node] != index:
+        if node in self.first and not same(self.first[node], index):
             self.again.add(node)
         self.first.setdefault(node, index)
         return self.compute(node, index)

@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from chainrule.loops import Accumulate, For, Load, Store, in_order, scalars_of, statements
+from chainrule.loops import Accumulate, For, Load, Scalar, Store, in_order, same, scalars_of, statements
 from chainrule.lower.program import SMALL_BYTES, Branch, Call, Copy, Evaluate, Place, Program, Repeat, Run, Step, While
 
 Live: TypeAlias = frozenset[Place]
@@ -231,10 +231,14 @@ def reads_in_place(step: Step, source: Place, target: Place) -> bool:
         return False
     for one in stores:
         for scalar in in_order(scalars_of(one)):
-            elsewhere = isinstance(scalar, Load) and (scalar.buffer.shape, scalar.operands) != places[0]
+            elsewhere = isinstance(scalar, Load) and not _is_at(scalar, *places[0])
             if elsewhere and buffers[scalar.buffer] is source:  # type: ignore[attr-defined]
                 return False
     return True
+
+
+def _is_at(load: Load, shape: tuple[int, ...], indices: tuple[Scalar, ...]) -> bool:
+    return load.buffer.shape == shape and same(load.operands, indices)
 
 
 def _drop(steps: list[Step]) -> None:

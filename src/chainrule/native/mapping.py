@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from chainrule.loops import Apply, Scalar, in_order
 from chainrule.loops.affine import address, uses
 from chainrule.native.nest import Axis, Nest
+from chainrule.native.transpose import crossed_axis
 
 _SCATTERED = 0.75  # a lane that is loaded by itself, in vectors
 _ACROSS = 8  # adding up the lanes of one vector
@@ -30,6 +31,8 @@ class Mapping:
     down: Axis | None
     rows: int
     vectors: int
+    crossed: Axis | None = None
+    """Of a copy, the axis along which the source has the elements that the lanes of its blocks exchange."""
 
 
 def choose(nest: Nest, vector_bytes: int) -> Mapping:
@@ -48,6 +51,10 @@ def choose(nest: Nest, vector_bytes: int) -> Mapping:
         return Mapping(None, 1, None, 1, 1)
     _, _, along = min(candidates, key=lambda one: one[:2])
     across = any(axis is along for axis in nest.inner)
+    stored = nest.outer[-1] if nest.outer else None
+    crossed = crossed_axis(nest, stored, lanes)
+    if crossed is not None:
+        return Mapping(stored, lanes, crossed, lanes, 1, crossed)
     down, rows, vectors = _tile(nest, along, lanes, across, 32 if vector_bytes == 64 else 16)
     return Mapping(along, lanes, down, rows, vectors)
 

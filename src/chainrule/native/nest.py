@@ -27,6 +27,7 @@ from chainrule.loops import (
     constant,
     in_order,
     neutral,
+    same,
 )
 from chainrule.loops.affine import Affine, address, uses
 
@@ -120,7 +121,7 @@ def _innermost(outer: list[Axis], body: tuple[Statement, ...]) -> Nest | None:
         return None
     nest = Nest(outer, inner, start, step, list(stores))  # type: ignore[arg-type]
     folded = [one for one in in_order(nest.values) if isinstance(one, Load) and nest.is_folded(one)]
-    if any(one.operands != step.indices for one in folded):
+    if any(not same(one.operands, step.indices) for one in folded):
         return None
     own = {axis.index for axis in inner}
     return None if any(own & uses(index, nest.facts) for index in step.indices) else nest
@@ -128,8 +129,9 @@ def _innermost(outer: list[Axis], body: tuple[Statement, ...]) -> Nest | None:
 
 def _begins(start: Store, fold: Accumulate) -> bool:
     """Whether a store sets what a fold accumulates in to what leaves every number as it is."""
-    same = start.buffer is fold.buffer and start.indices == fold.indices
-    return same and start.value is constant(neutral(fold.combine, fold.buffer.dtype), fold.buffer.dtype)
+    if start.buffer is not fold.buffer or not same(start.indices, fold.indices):
+        return False
+    return start.value is constant(neutral(fold.combine, fold.buffer.dtype), fold.buffer.dtype)
 
 
 def _bounds(loop: For) -> int | None:

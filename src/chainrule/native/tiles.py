@@ -21,6 +21,7 @@ from chainrule.native.mapping import choose, grain_of
 from chainrule.native.nest import Axis, Nest
 from chainrule.native.point import Point
 from chainrule.native.scalar_code import emit_function, llvm_type
+from chainrule.native.transpose import transposed
 
 _UNROLLED = 4  # vectors of a row that are written out instead of looped over
 _CHAINS = 8  # accumulators that keep the processor busy: the latency of an addition times its throughput
@@ -154,6 +155,9 @@ class Tiler:
     # ------------------------------------------------------------------------------------------------ one tile
 
     def _tile(self, point: Point, rows: int, counts: list[int | None]) -> None:
+        if self.plan.crossed is not None and rows == self.plan.lanes and counts == [self.plan.lanes]:
+            self._transpose(point)
+            return
         shifts = list(self._shifts(rows, counts))
         fold = self.nest.fold
         if fold is not None:
@@ -163,6 +167,17 @@ class Tiler:
             return
         for shift, count in shifts:
             self._store_all(point, shift, count)
+
+    def _transpose(self, point: Point) -> None:
+        """A square block of a copy: read along the crossed axis, written along the lanes."""
+        (target,), lanes = self.nest.stores, self.plan.lanes
+        along, crossed = self.plan.along, self.plan.crossed
+        assert along is not None
+        assert crossed is not None
+        source = Point(point.builder, point.pointers, point.bases, crossed.index, lanes, point.facts)
+        rows = [source.value(target.value, {along.index: k}) for k in range(lanes)]
+        for k, row in enumerate(transposed(self.builder, rows)):
+            point.store(target.buffer, target.indices, row, {crossed.index: k})
 
     def _shifts(self, rows: int, counts: list[int | None]) -> Iterator[tuple[dict[Index, int], int | None]]:
         plan = self.plan

@@ -1,0 +1,174 @@
+"""Packing: an operand laid out for the loop that reads it.
+
+Takes a kernel; leaves it with a kernel before it, which copies an operand with its axes in another order, where a fold
+would otherwise read that operand across its rows: once for many, since a fold reads it again for each row of the
+result. The copy has last the axis that is last in the result, which the lanes of vectors follow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from chainrule.loops import (
+    Accumulate,
+    Apply,
+    Cast,
+    For,
+    Index,
+    Kernel,
+    Load,
+    Scalar,
+    Statement,
+    Store,
+    apply,
+    buffer,
+    cast,
+    in_order,
+    load,
+    loop,
+    scalars_of,
+    statements,
+    store,
+)
+from chainrule.loops.affine import affine, uses
+from chainrule.lower.program import Place, Run
+from chainrule.types import ArrayType
+
+OFTEN = 6
+"""How many times an element must be read for a copy to pay."""
+
+
+def pack(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
+    """The kernel, after those that pack its operands."""
+    found = _fold_of(run.kernel.body)
+    if found is None:
+        return [run]
+    extents, fold = found
+    last = _last_index(fold)
+    if last is None:
+        return [run]
+    before: list[Run] = []
+    changed: dict[Scalar, Scalar] = {}
+    added: dict[Any, tuple[Any, Place]] = {}
+    for one in in_order([fold.value]):
+        if isinstance(one, Load) and _pays(one, last, extents):
+            name = f"p{len(added)}"
+            order = sorted(_axes(one), key=lambda index: index is last)
+            kind = ArrayType(tuple(extents[index] for index in order), one.dtype)
+            place = new_place(kind)
+            before.append(_copy(run, one, order, kind, place))
+            packed = buffer(name, kind.shape, kind.dtype)
+            added[one] = packed, place
+            changed[one] = load(packed, *order)
+    if not before:
+        return [run]
+    body = tuple(_replaced(statement, fold, changed) for statement in run.kernel.body)
+    buffers, places = [], []
+    used = {one.buffer for one in _loads(body)}
+    for old, place in zip(run.kernel.buffers, run.places, strict=True):
+        if old.role == "output" or old in used:
+            buffers.append(old)
+            places.append(place)
+    fresh = [(packed, place) for packed, place in added.values()]
+    inputs = [(b, p) for b, p in zip(buffers, places, strict=True) if b.role == "input"]
+    outputs = [(b, p) for b, p in zip(buffers, places, strict=True) if b.role != "input"]
+    together = [*inputs, *fresh, *outputs]
+    kernel = Kernel(run.kernel.name, tuple(b for b, _ in together), body)
+    return [*before, Run(kernel, tuple(p for _, p in together))]
+
+
+def _fold_of(body: tuple[Statement, ...]) -> tuple[dict[Index, int], Accumulate] | None:
+    """The lengths of the loops, and the fold, of a kernel that is one nest around one fold."""
+    extents: dict[Index, int] = {}
+    folds: list[Accumulate] = []
+
+    def walk(statements: tuple[Statement, ...]) -> bool:
+        for one in statements:
+            if isinstance(one, For):
+                if affine(one.start).indices or affine(one.stop).indices or one.index in extents:
+                    return False
+                extents[one.index] = affine(one.stop).constant
+                if not walk(one.body):
+                    return False
+            elif isinstance(one, Accumulate):
+                folds.append(one)
+            elif not isinstance(one, Store):
+                return False
+        return True
+
+    if len(body) != 1 or not walk(body) or len(folds) != 1:
+        return None
+    return extents, folds[0]
+
+
+def _last_index(fold: Accumulate) -> Index | None:
+    """The last axis of the result that is longer than 1."""
+    for index in reversed(fold.indices):
+        if isinstance(index, Index):
+            return index
+    return None
+
+
+def _axes(one: Load) -> list[Index]:
+    return [index for index in one.operands if isinstance(index, Index)]
+
+
+def _pays(one: Load, last: Index, extents: dict[Index, int]) -> bool:
+    """Whether a load of plain indices moves across rows along the last axis, and is done often enough."""
+    plain = all(isinstance(index, Index) or not uses(index, {}) for index in one.operands)
+    axes = _axes(one)
+    own = set(axes)
+    if not plain or len(own) != len(axes) or len(axes) < 2 or last not in own or axes[-1] is last:
+        return False
+    whole = zip(one.operands, one.buffer.shape, strict=True)
+    if any(isinstance(index, Index) and extents[index] != n for index, n in whole):
+        return False
+    times = math.prod(n for index, n in extents.items() if index not in own)
+    return times >= OFTEN and extents[last] >= 4
+
+
+def _copy(run: Run, one: Load, order: list[Index], kind: ArrayType, place: Place) -> Run:
+    """The kernel that fills a packed operand."""
+    source = buffer("x0", one.buffer.shape, one.dtype)
+    target = buffer("y0", kind.shape, one.dtype, "output")
+    names = {index: Index(f"i{axis}") for axis, index in enumerate(order)}
+    indices = tuple(names[index] if isinstance(index, Index) else index for index in one.operands)
+    body: tuple[Statement, ...] = (store(target, tuple(names[index] for index in order), load(source, *indices)),)
+    for index, n in reversed(list(zip(order, kind.shape, strict=True))):
+        body = (loop(names[index], n, *body, kind="parallel"),)
+    origin = run.places[run.kernel.buffers.index(one.buffer)]
+    return Run(Kernel("pack", (source, target), body), (origin, place))
+
+
+def _replaced(statement: Statement, fold: Accumulate, changed: dict[Scalar, Scalar]) -> Statement:
+    """A statement with other loads in its fold."""
+    if isinstance(statement, For):
+        return replace(statement, body=tuple(_replaced(one, fold, changed) for one in statement.body))
+    if statement is fold:
+        return replace(fold, value=substitute(fold.value, changed))
+    return statement
+
+
+def substitute(root: Scalar, changed: dict[Scalar, Scalar]) -> Scalar:
+    """An expression with parts of it replaced."""
+    made: dict[Scalar, Scalar] = {}
+    for one in in_order([root]):
+        operands = [made[operand] for operand in one.operands]
+        if one in changed:
+            made[one] = changed[one]
+        elif isinstance(one, Apply):
+            made[one] = apply(one.function, *operands)
+        elif isinstance(one, Cast):
+            made[one] = cast(operands[0], one.dtype)
+        elif isinstance(one, Load):
+            made[one] = load(one.buffer, *operands)
+        else:
+            made[one] = one
+    return made[root]
+
+
+def _loads(body: tuple[Statement, ...]) -> list[Load]:
+    return [x for one in statements(body) for x in in_order(scalars_of(one)) if isinstance(x, Load)]

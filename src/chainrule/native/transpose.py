@@ -1,0 +1,49 @@
+"""Copies that change the order of axes, in square blocks that are transposed in registers.
+
+A block of as many vectors as a vector has lanes is read along the one axis, transposed, and written along the other.
+The transposition exchanges the halves of pairs of vectors, then quarters, and so on (Eklundh, A fast computer method
+for matrix transposing, 1972): with n lanes n log2(n) shuffles for n^2 elements.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+
+from chainrule.loops import Load
+from chainrule.loops.affine import address
+from chainrule.native.code import shuffle
+from chainrule.native.nest import Axis, Nest
+
+
+def crossed_axis(nest: Nest, along: Axis | None, lanes: int) -> Axis | None:
+    """For a nest that only copies, with rows of the source across the lanes: the axis along which these rows run."""
+    if nest.fold is not None or len(nest.stores) != 1 or along is None:
+        return None
+    (target,), source = nest.stores, nest.stores[0].value
+    if not isinstance(source, Load) or source.dtype.kind == "b":
+        return None
+    read, written = address(source.operands, source.buffer.shape), address(target.indices, target.buffer.shape)
+    if read.others or written.others or written.indices.get(along.index, 0) != 1:
+        return None
+    for axis in nest.outer:
+        if axis is not along and read.indices.get(axis.index, 0) == 1 and min(axis.extent, along.extent) >= lanes:
+            return axis if read.indices.get(along.index, 0) not in (0, 1) else None
+    return None
+
+
+def transposed(builder: ir.IRBuilder, rows: list[Any]) -> list[Any]:
+    """The columns of a square of vectors, as vectors."""
+    count, found = len(rows), list(rows)
+    distance = 1
+    while distance < count:
+        low = [c if not c & distance else count + c - distance for c in range(count)]
+        high = [c + distance if not c & distance else count + c for c in range(count)]
+        for row in range(count):
+            if not row & distance:
+                first, second = found[row], found[row + distance]
+                found[row] = builder.shuffle_vector(first, second, shuffle(low))
+                found[row + distance] = builder.shuffle_vector(first, second, shuffle(high))
+        distance *= 2
+    return found
