@@ -8,13 +8,14 @@ DEMO := build/demo
 WORKERS ?= 2
 COVERAGE := 95
 SEED ?= 1
+COUNT ?= 20000
 
 # The first of these that is 3.11 or later and can make a virtual environment is taken; `make PYTHON=...` goes first.
 CANDIDATES := $(PYTHON) python3.11 python3.12 python3.13 python3 python
 SUITABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo docs oracle fuzz-models interruptions math-range bench clean
+.PHONY: help setup test demo docs oracle fuzz-models fuzz-graphs interruptions math-range bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +47,9 @@ oracle: $(VENV)/.oracle-done ## compare values and derivatives with PyTorch's (i
 
 fuzz-models: setup ## load 20,000 altered model files
 	$(PYTEST) tests/long/test_model_fuzz.py
+
+fuzz-graphs: setup ## play 20,000 random graphs against the reference (SEED=1 COUNT=20000)
+	$(BIN)/python -m tests.fuzz.run --seed $(SEED) --count $(COUNT)
 
 interruptions: setup ## strike 100 runs with Ctrl-C at random instants
 	$(PYTEST) tests/long/test_interruptions.py

@@ -88,6 +88,10 @@ class SeveredGradientWarning(UserWarning):
     """Python took the number out of a value that a derivative is taken by: what comes of it counts as constant."""
 
 
+class RetraceWarning(UserWarning):
+    """A function that is traced and compiled again and again, since an argument or a decision keeps changing."""
+
+
 class DerivativeError(ChainruleError, TypeError):
     """A derivative that does not exist or is not declared."""
 

@@ -84,7 +84,8 @@ register_pytree(
 register_pytree(type(None), lambda tree: ((), None), lambda memory, children: None)
 
 
-def _rule(kind: type) -> tuple[Flatten, Unflatten] | None:
+def rule_of(kind: type) -> tuple[Flatten, Unflatten] | None:
+    """How containers of a class are taken apart and put together; None where its instances are leaves."""
     rule = _registered.get(kind)
     if rule is None and issubclass(kind, tuple) and hasattr(kind, "_fields"):
         rule = _registered[kind] = (lambda tree: (tree, None)), (lambda _, children: kind(*children))
@@ -105,7 +106,7 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
 # Functions of the module, not inside others: one that calls itself from a closure is a cycle, which would keep the
 # arrays of every call alive until the garbage collector runs.
 def _take_apart(tree: Any, leaves: list[Any]) -> Structure:
-    rule = _rule(type(tree))
+    rule = rule_of(type(tree))
     if rule is None:
         leaves.append(tree)
         return LEAF

@@ -27,8 +27,8 @@ assert makers_structure
 NAMES = tuple(OPERATIONS)
 SMOOTH = (
     "add subtract multiply divide tanh exp sin cos expit sqrt square maximum where sum max contract reshape "
-    "transpose slice broadcast_to concatenate write_slice gather scatter_add cumsum windows convolution recurrence prod "
-    "scan cond checkpoint solve astype"
+    "transpose slice broadcast_to concatenate write_slice gather scatter_add cumsum windows convolution recurrence "
+    "prod scan cond checkpoint solve astype"
 ).split()
 FUSED = (
     "add subtract subtract multiply multiply add tanh exp maximum maximum where negative transpose slice reshape "

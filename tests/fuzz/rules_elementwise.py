@@ -67,11 +67,14 @@ def _own(name: str, function: Callable[..., Any], values: Sequence[np.ndarray], 
     if name in EXACT:
         return 0.0
     if name in ARITHMETIC:
-        return np.where(_unrounded(name, values, result), 0.0, rounding(result, 1))
+        # The zero of `contribute` is that of the product or the plain one, as suits the code around it.
+        zero = np.where(result == 0, tiny(result.dtype), 0.0) if name == "contribute" else 0.0
+        return np.where(_unrounded(name, values, result), zero, rounding(result, 1))
     if name not in COMPOSED:
         return rounding(result, 8)
     moving = [bounded(value, rounding(value, 4)) if value.dtype.kind == "f" else exactly(value) for value in values]
-    absolute = 16 * eps(result.dtype) if name in ABSOLUTE else 0.0
+    least = float(np.finfo(result.dtype).tiny)  # a reciprocal that overflows on the way loses what is smaller
+    absolute = 16 * eps(result.dtype) if name in ABSOLUTE else least
     return rounding(result, 64) + SAFETY * deviation(function, moving, result) + absolute
 
 

@@ -116,7 +116,6 @@ def recurrence(function: Function, a: Bounded, b: Bounded, axis: int) -> Bounded
         error[k] = np.where(doubtful, np.inf, error[k])
     overflow = math.inf if result.size == 0 else float(np.finfo(dtype).max) / 4
     magnitude = np.moveaxis(np.asarray(function(_finite(a.value), _finite(b.value), axis=axis)), axis, 0)
-    error = np.where(
-        (magnitude > overflow) | np.isinf(np.maximum.accumulate(error, axis=0)) & (error > 0), np.inf, error
-    )
+    opened = np.logical_or.accumulate(np.isinf(error) | (magnitude > overflow), axis=0)
+    error = np.where(opened, np.inf, error)
     return bounded(result, np.moveaxis(error, 0, axis))

@@ -31,13 +31,15 @@ def shrink(case: Case, fails: Fails, rounds: int = 200) -> Case:
 
 
 def candidates(case: Case) -> Iterator[Case]:
-    """Smaller cases, the smallest first: one output alone, then an inner node as an input."""
+    """Smaller cases: one output alone, or an inner node as the only one; then an inner node as an input."""
     if len(case.graph.outputs) > 1:
         for output in case.graph.outputs:
             yield pruned(Case(Graph(case.graph.inputs, [output]), case.given, case.label))
     if len(case.graph.inputs) > len(set(case.graph.nodes) & set(case.graph.inputs)):
         yield pruned(case)
     inner = [node for node in case.graph.nodes if node.operation is not None and not isinstance(node.type, tuple)]
+    for node in inner[:-1]:
+        yield pruned(Case(Graph(case.graph.inputs, [node]), case.given, case.label))
     for node in reversed([node for node in inner if node not in set(case.graph.outputs)]):
         cut = _cut(case, node)
         if cut is not None:

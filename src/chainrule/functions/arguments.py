@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -80,15 +81,14 @@ def select(
                 got=f"argnums={argnums!r}",
                 remedy="Count positional arguments from 0, and pass what you differentiate by position.",
             )
-    starts = [sum(child.leaves for child in arguments[:k]) for k in range(len(arguments) + 1)]
+    starts = [0, *itertools.accumulate(child.leaves for child in arguments)]
     chosen = [number % len(arguments) for number in asked]
-    place = _places(leaves)
-    numbers = []
-    for k in chosen:
-        for leaf in range(starts[k], starts[k + 1]):
-            numbers.append(
-                _floating(operation, traced, place[leaf], leaf_names(function, structure)[leaf], leaves[leaf])
-            )
+    place, names = _places(leaves), leaf_names(function, structure)
+    numbers = [
+        _floating(operation, traced, place[leaf], names[leaf], leaves[leaf])
+        for k in chosen
+        for leaf in range(starts[k], starts[k + 1])
+    ]
     warn_severed(traced, [traced.graph.inputs[number] for number in numbers])
     trees = tuple(arguments[k] for k in chosen)
     return Selection(tuple(numbers), trees[0] if not isinstance(argnums, tuple) else Structure(tuple, None, trees))

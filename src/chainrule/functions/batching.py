@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,8 +39,7 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
             traced.outer,
         )
 
-    remembered = Remembered(function, prepare, "jit")
-    return functools.wraps(function)(lambda *args, **kwargs: remembered.call(*args, **kwargs))
+    return Remembered(function, prepare, "jit").as_function()
 
 
 def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
@@ -94,8 +92,7 @@ def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> C
             tuple(inputs), tuple(outputs), lambda values: rebuild(traced.structure, values), (), traced.outer
         )
 
-    remembered = Remembered(function, prepare, ("vmap", repr(in_axes), repr(out_axes)))
-    return functools.wraps(function)(lambda *args, **kwargs: remembered.call(*args, **kwargs))
+    return Remembered(function, prepare, ("vmap", repr(in_axes), repr(out_axes))).as_function()
 
 
 def _without(kind: ArrayType, place: int | None) -> ArrayType:

@@ -58,8 +58,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         results = checkpoint_operation(*constants, *traced.graph.inputs, body=body).results
         return prepared(traced.graph.inputs, results, traced.structure, traced)
 
-    remembered = Remembered(function, prepare, "checkpoint")
-    return functools.wraps(function)(lambda *args, **kwargs: remembered.call(*args, **kwargs))
+    return Remembered(function, prepare, "checkpoint").as_function()
 
 
 _preparing: ContextVar[frozenset[Any]] = ContextVar("preparing", default=frozenset())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -42,11 +41,16 @@ def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0, has_aux: 
     (5.0, array([2., 4.]))
     """
 
+    return _remembered(function, argnums, has_aux, None)
+
+
+def _remembered(
+    function: Callable[..., Any], argnums: Argnums, has_aux: bool, finish: Callable[[Any], Any] | None
+) -> Callable[..., Any]:
     def prepare(leaves: Sequence[Any], structure: Structure) -> Prepared:
         return prepare_value_and_grad(function, leaves, structure, argnums, has_aux)
 
-    remembered = Remembered(function, prepare, ("value_and_grad", argnums, has_aux))
-    return functools.wraps(function)(lambda *args, **kwargs: remembered.call(*args, **kwargs))
+    return Remembered(function, prepare, ("value_and_grad", argnums, has_aux), finish=finish).as_function()
 
 
 def prepare_value_and_grad(
@@ -83,14 +87,15 @@ def grad(function: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = Fal
     >>> float(grad(grad(lambda x: x**3))(2.0))
     12.0
     """
-    both = value_and_grad(function, argnums, has_aux)
+    return _remembered(function, argnums, has_aux, _gradient_and_auxiliary if has_aux else _gradient)
 
-    @functools.wraps(function)
-    def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, slope = both(*args, **kwargs)
-        return (slope, value[1]) if has_aux else slope
 
-    return gradient
+def _gradient(both: Any) -> Any:
+    return both[1]
+
+
+def _gradient_and_auxiliary(both: Any) -> Any:
+    return both[1], both[0][1]
 
 
 def scalar_output(operation: str, function: Callable[..., Any], traced: TracedFunction) -> Node:

@@ -3,7 +3,6 @@ batched."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -120,8 +119,7 @@ def _matrix(
             traced.outer,
         )
 
-    remembered = Remembered(function, prepare, (name, argnums))
-    return functools.wraps(function)(lambda *args, **kwargs: remembered.call(*args, **kwargs))
+    return Remembered(function, prepare, (name, argnums)).as_function()
 
 
 def _arrange(traced: TracedFunction, chosen: Selection, results: Sequence[Any]) -> Any:

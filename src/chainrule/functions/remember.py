@@ -6,110 +6,61 @@ while nothing that the function closes over has changed.
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from chainrule.errors import ChainruleError
 from chainrule.functions.environment import Environment
-from chainrule.functions.executable import executable
-from chainrule.graph import Graph, Input, Node, as_node, substitute
+from chainrule.functions.prepared import Entry, Finish, Prepared, owned
+from chainrule.functions.retracing import History
+from chainrule.functions.shortcut import MISSED, Shortcut
+from chainrule.graph import Graph, Node, as_node, substitute
 from chainrule.pytree import Structure, flatten
-from chainrule.simplify import simplify
-from chainrule.trace import Guard, Traced, TracedInput, is_number
+from chainrule.trace import Traced, TracedInput, is_number
 from chainrule.types import ArrayType
 
-MOST_SIGNATURES, MOST_VARIANTS = 64, 64
+__all__ = ["Prepared", "Remembered", "call_graph", "inline", "owned", "signature", "types_of"]
+
+MOST_SIGNATURES, MOST_VARIANTS, MOST_SHORTCUTS = 64, 64, 4
 _lock = Lock()  # for the order of what is remembered; tracing and running need none
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A traced and transformed function: its graph, and how its result is put together from the graph's outputs."""
+@dataclass
+class Memory:
+    """What was traced of one function under one transformation."""
 
-    inputs: tuple[Input, ...]
-    outputs: tuple[Node, ...]
-    assemble: Callable[[list[Any]], Any]
-    guards: tuple[Guard, ...] = ()
-    outer: tuple[TracedInput, ...] = ()
+    entries: OrderedDict[Any, list[Entry]] = field(default_factory=OrderedDict)
+    shortcuts: dict[Finish, list[Shortcut]] = field(default_factory=dict)
+    """The short ways that were gone last, the latest first. The lists are changed in place."""
+    history: History = field(default_factory=History)
 
+    def find(self, key: Hashable, values: list[np.ndarray]) -> tuple[Entry | None, Any]:
+        """What holds for these values, and its result; (None, `MISSED`) where nothing does."""
+        known = [entry for entry in self.entries.get(key, ()) if entry.environment.holds()]
+        for entry in known:
+            values = entry.cast(values)
+            result = entry.attempt(values)
+            if result is not MISSED:
+                return self._used(key, entry), result
+        for entry in known:
+            if entry.agrees(values):
+                return self._used(key, entry), entry.run(values)
+        return None, MISSED
 
-class Entry:
-    """A prepared function as programs, with the conditions under which it holds."""
-
-    def __init__(self, prepared: Prepared, environment: Environment) -> None:
-        self.assemble, self.guards, self.environment = prepared.assemble, prepared.guards, environment
-        self.graph = simplify(Graph(prepared.inputs, prepared.outputs))
-        self.program = executable(self.graph)
-        asked = [guard.node for guard in self.guards]
-        self.questions = executable(Graph(prepared.inputs, asked)) if asked else None
-
-    def holds(self, values: list[np.ndarray]) -> bool:
-        """Whether Python would decide for these values as it did when the function was traced."""
-        if not self.environment.holds():
-            return False
-        if self.questions is None:
-            return True
-        try:
-            with np.errstate(all="ignore"):
-                answers = self.questions.run(values)
-        except (ChainruleError, ArithmeticError, LookupError, np.linalg.LinAlgError):
-            return False  # a later question made sense under the answers to earlier ones; a new trace will tell
-        return all(guard.holds(answer) for guard, answer in zip(self.guards, answers, strict=True))
-
-    def run(self, values: list[np.ndarray]) -> Any:
-        """The result for these values."""
-        with np.errstate(all="ignore"):
-            results = self.program.run(values)
-        return self.assemble(owned(results, values))
-
-
-class Remembered:
-    """A callable that traces and transforms `function` for each new signature and runs what it has.
-
-    `prepare(leaves, structure)` does the tracing and the transformation. Called with traced values, it becomes part of
-    the trace that they belong to.
-    """
-
-    def __init__(
-        self, function: Callable[..., Any], prepare: Callable[[Sequence[Any], Structure], Prepared], key: Hashable
-    ) -> None:
-        self.function, self.prepare = function, prepare
-        self.entries: OrderedDict[Any, list[Entry]] = _memory(function, key)
-
-    def call(self, *args: Any, **kwargs: Any) -> Any:
-        """The transformed function at these arguments."""
-        leaves, structure = flatten((args, kwargs))
-        if any(isinstance(leaf, Traced) for leaf in leaves):
-            leaves = [leaf.held() if isinstance(leaf, Traced) else leaf for leaf in leaves]
-            return inline(self.prepare(leaves, structure), leaves)
-        values = [np.asarray(leaf) for leaf in leaves if is_number(leaf)]
-        key = signature(leaves, structure)
-        entry = self._find(key, values)
-        if entry is None:
-            environment = Environment(self.function, [leaf for leaf in leaves if not is_number(leaf)])
-            prepared = self.prepare(leaves, structure)
-            if prepared.outer:
-                return inline(prepared, leaves)
-            entry = Entry(prepared, environment)
-            self._keep(key, entry)
-        return entry.run(
-            [np.asarray(value, node.dtype) for value, node in zip(values, entry.graph.inputs, strict=True)]
-        )
-
-    def _find(self, key: Hashable, values: list[np.ndarray]) -> Entry | None:
-        found = next((entry for entry in self.entries.get(key, ()) if entry.holds(values)), None)
+    def _used(self, key: Hashable, entry: Entry) -> Entry:
         with _lock:
-            if found is not None and key in self.entries:  # another thread may have made room
+            if key in self.entries:  # another thread may have made room
                 self.entries.move_to_end(key)
-        return found
+        return entry
 
-    def _keep(self, key: Hashable, entry: Entry) -> None:
+    def keep(self, key: Hashable, entry: Entry) -> None:
+        """Keep an entry, and no more than the bounds allow."""
         if key is None:
             return
         with _lock:
@@ -117,17 +68,94 @@ class Remembered:
             self.entries[key] = [*current[1 - MOST_VARIANTS :], entry]
             if len(self.entries) > MOST_SIGNATURES:
                 self.entries.popitem(last=False)
+            for shortcuts in self.shortcuts.values():
+                shortcuts.clear()  # they may be of what was dropped
 
 
-_remembered: WeakKeyDictionary[Callable[..., Any], dict[Hashable, OrderedDict[Any, list[Entry]]]] = WeakKeyDictionary()
+class Remembered:
+    """A callable that traces and transforms `function` for each new signature and runs what it has.
+
+    `prepare(leaves, structure)` does the tracing and the transformation; `finish` picks from the result, whose numbers
+    it must not look at. Called with traced values, it becomes part of the trace that they belong to. Without `wait` the
+    evaluator runs what the compiler is still at work on.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        prepare: Callable[[Sequence[Any], Structure], Prepared],
+        key: Hashable,
+        *,
+        finish: Finish = None,
+        wait: bool = True,
+    ) -> None:
+        self.function, self.prepare, self.finish, self.wait = function, prepare, finish, wait
+        self.memory = _memory(function, key if wait else (key, "later"))
+        self.shortcuts = self.memory.shortcuts.setdefault(finish, [])
+
+    def as_function(self) -> Callable[..., Any]:
+        """The transformed function, with the name and the documentation of the function."""
+        shortcuts, at_length = self.shortcuts, self.at_length
+
+        @functools.wraps(self.function)
+        def transformed(*args: Any, **kwargs: Any) -> Any:
+            for shortcut in shortcuts:
+                result = shortcut(args, kwargs)
+                if result is not MISSED:
+                    return result
+            return at_length(args, kwargs)
+
+        return transformed
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The transformed function at these arguments."""
+        for shortcut in self.shortcuts:
+            result = shortcut(args, kwargs)
+            if result is not MISSED:
+                return result
+        return self.at_length(args, kwargs)
+
+    def at_length(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The transformed function at arguments for which there is no short way."""
+        result = self._result(*flatten((args, kwargs)))
+        return self.finish(result) if self.finish else result
+
+    def _result(self, leaves: list[Any], structure: Structure) -> Any:
+        if any(isinstance(leaf, Traced) for leaf in leaves):
+            leaves = [leaf.held() if isinstance(leaf, Traced) else leaf for leaf in leaves]
+            return inline(self.prepare(leaves, structure), leaves)
+        values = [np.asarray(leaf) for leaf in leaves if is_number(leaf)]
+        key = signature(leaves, structure)
+        entry, result = self.memory.find(key, values)
+        if entry is not None:
+            self._shorten(entry, leaves, structure)
+            return result
+        environment = Environment(self.function, [leaf for leaf in leaves if not is_number(leaf)])
+        prepared = self.prepare(leaves, structure)
+        if prepared.outer:
+            return inline(prepared, leaves)
+        self.memory.history.traced(self.function, leaves, structure, prepared.guards)
+        entry = Entry(prepared, environment, wait=self.wait)
+        self.memory.keep(key, entry)
+        return entry.run(entry.cast(values))
+
+    def _shorten(self, entry: Entry, leaves: list[Any], structure: Structure) -> None:
+        """Have the next call like this one go the short way."""
+        shortcut = entry.shortcut(leaves, structure, self.finish)
+        if shortcut is not None:
+            others = [other for other in self.shortcuts if other is not shortcut]
+            self.shortcuts[:] = [shortcut, *others][:MOST_SHORTCUTS]
 
 
-def _memory(function: Callable[..., Any], key: Hashable) -> OrderedDict[Any, list[Entry]]:
+_remembered: WeakKeyDictionary[Callable[..., Any], dict[Hashable, Memory]] = WeakKeyDictionary()
+
+
+def _memory(function: Callable[..., Any], key: Hashable) -> Memory:
     """What was traced of this function under this transformation, so `grad(f)` written twice traces once."""
     try:
-        return _remembered.setdefault(function, {}).setdefault(key, OrderedDict())
+        return _remembered.setdefault(function, {}).setdefault(key, Memory())
     except TypeError:  # a callable that cannot be hashed or weakly referenced remembers for itself alone
-        return OrderedDict()
+        return Memory()
 
 
 def signature(leaves: Sequence[Any], structure: Structure) -> Hashable:
@@ -149,19 +177,6 @@ def _leaf_signature(leaf: Any) -> Any:
     if type(leaf) is int:  # from 2^63 on an unsigned one, as in NumPy
         return int, leaf < 2**63
     return type(leaf) if is_number(leaf) else (type(leaf), leaf)
-
-
-def owned(results: Sequence[Any], values: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The results as arrays of the caller's own: writable, and sharing memory with nothing else."""
-    taken = {id(value) for value in values}
-    mine = []
-    for result in results:
-        array = np.asarray(result)
-        if id(array) in taken or not (array.flags.owndata and array.flags.writeable):
-            array = array.copy()
-        taken.add(id(array))
-        mine.append(array if array.ndim else array[()])
-    return mine
 
 
 def inline(prepared: Prepared, leaves: Sequence[Any]) -> Any:

@@ -47,6 +47,7 @@ from chainrule.loops.scalar import (
     in_order,
     load,
     same,
+    substitute,
 )
 from chainrule.loops.verifier import verify
 
@@ -98,6 +99,7 @@ __all__ = [
     "scalars_of",
     "statements",
     "store",
+    "substitute",
     "verify",
     "when",
     "within",

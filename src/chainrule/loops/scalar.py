@@ -361,3 +361,21 @@ def in_order(roots: Iterable[Scalar]) -> list[Scalar]:
             stack.append((scalar, True))
             stack.extend((operand, False) for operand in reversed(scalar.operands))
     return order
+
+
+def substitute(root: Scalar, changed: dict[Scalar, Scalar]) -> Scalar:
+    """An expression with parts of it replaced."""
+    made: dict[Scalar, Scalar] = {}
+    for one in in_order([root]):
+        operands = [made[operand] for operand in one.operands]
+        if one in changed:
+            made[one] = changed[one]
+        elif isinstance(one, Apply):
+            made[one] = apply(one.function, *operands)
+        elif isinstance(one, Cast):
+            made[one] = cast(operands[0], one.dtype)
+        elif isinstance(one, Load):
+            made[one] = load(one.buffer, *operands)
+        else:
+            made[one] = one
+    return made[root]

@@ -139,7 +139,9 @@ class Block:
         """Every step of the block, in an order in which each finds what it needs."""
         for roots in group(self):
             node = roots[0]
-            yield from self._checks(roots)
+            own = {self.place(root) for root in roots} if len(roots) > 1 else set()
+            checks = list(self._checks(roots))
+            yield from (check for check in checks if own.isdisjoint(check.reads))
             lowering = lowering_of(node)
             match lowering:
                 case Element() | Fold() | SameElements():
@@ -153,8 +155,9 @@ class Block:
                 case Evaluated():
                     if node.operation.name != "project":
                         yield self._evaluate(node)
+            yield from (check for check in checks if not own.isdisjoint(check.reads))  # of what the group makes
 
-    def _checks(self, roots: Sequence[Node]) -> Iterator[Step]:
+    def _checks(self, roots: Sequence[Node]) -> Iterator[Run]:
         for root in roots:
             for node in self.computed[root]:
                 step = Draft(self.layout, self.place).check(node, self.maker.program.fault)
@@ -216,7 +219,7 @@ class Block:
         inputs = [*operands[:count], *carries, *map(slice_of, operands[count + many :])]
         steps = self.maker.block(body, inputs, [*carries, *stacks[:own]])
         saved = [Copy(stack, carries[k]) for stack, k in zip(stacks[own:], parameters["save"], strict=True)]
-        yield Repeat(counter, parameters["length"], parameters["reverse"], [*saved, *steps])
+        yield Repeat(counter, parameters["length"], parameters["reverse"], not many, [*saved, *steps])
         yield from map(Copy, results[:many], carries)
 
     # ------------------------------------------------------------------------------------------- what needs what

@@ -14,8 +14,6 @@ from typing import Any
 
 from chainrule.loops import (
     Accumulate,
-    Apply,
-    Cast,
     For,
     Index,
     Kernel,
@@ -23,15 +21,14 @@ from chainrule.loops import (
     Scalar,
     Statement,
     Store,
-    apply,
     buffer,
-    cast,
     in_order,
     load,
     loop,
     scalars_of,
     statements,
     store,
+    substitute,
 )
 from chainrule.loops.affine import affine, uses
 from chainrule.lower.program import Place, Run
@@ -39,6 +36,7 @@ from chainrule.types import ArrayType
 
 OFTEN = 6
 """How many times an element must be read for a copy to pay."""
+LONG, LARGE_BYTES = 256, 1 << 19
 
 
 def pack(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
@@ -54,9 +52,10 @@ def pack(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
     changed: dict[Scalar, Scalar] = {}
     added: dict[Any, tuple[Any, Place]] = {}
     for one in in_order([fold.value]):
-        if isinstance(one, Load) and _pays(one, last, extents):
+        end = _wanted_last(one, last, extents, fold) if isinstance(one, Load) else None
+        if isinstance(one, Load) and end is not None:
             name = f"p{len(added)}"
-            order = sorted(_axes(one), key=lambda index: index is last)
+            order = sorted(_axes(one), key=lambda index, end=end: index is end)
             kind = ArrayType(tuple(extents[index] for index in order), one.dtype)
             place = new_place(kind)
             before.append(_copy(run, one, order, kind, place))
@@ -116,18 +115,27 @@ def _axes(one: Load) -> list[Index]:
     return [index for index in one.operands if isinstance(index, Index)]
 
 
-def _pays(one: Load, last: Index, extents: dict[Index, int]) -> bool:
-    """Whether a load of plain indices moves across rows along the last axis, and is done often enough."""
+def _wanted_last(one: Load, last: Index, extents: dict[Index, int], fold: Accumulate) -> Index | None:
+    """The axis that a load should have last, if it has not and if it is read often enough for a copy.
+
+    That is the last axis of the result. A large operand without it, of which one element at a time is read, should have
+    last the axis of the fold, so that those elements follow one another.
+    """
     plain = all(isinstance(index, Index) or not uses(index, {}) for index in one.operands)
     axes = _axes(one)
     own = set(axes)
-    if not plain or len(own) != len(axes) or len(axes) < 2 or last not in own or axes[-1] is last:
-        return False
+    if not plain or len(own) != len(axes) or len(axes) < 2:
+        return None
     whole = zip(one.operands, one.buffer.shape, strict=True)
     if any(isinstance(index, Index) and extents[index] != n for index, n in whole):
-        return False
+        return None
     times = math.prod(n for index, n in extents.items() if index not in own)
-    return times >= OFTEN and extents[last] >= 4
+    if last in own:
+        return last if axes[-1] is not last and times >= OFTEN and extents[last] >= 4 else None
+    inner = [index for index in axes if not any(index is outer for outer in fold.indices)]
+    far = inner and axes[-1] is not inner[-1] and extents[inner[-1]] >= LONG and times >= OFTEN * OFTEN
+    large = math.prod(one.buffer.shape) * one.dtype.itemsize >= LARGE_BYTES
+    return inner[-1] if far and large else None
 
 
 def _copy(run: Run, one: Load, order: list[Index], kind: ArrayType, place: Place) -> Run:
@@ -150,24 +158,6 @@ def _replaced(statement: Statement, fold: Accumulate, changed: dict[Scalar, Scal
     if statement is fold:
         return replace(fold, value=substitute(fold.value, changed))
     return statement
-
-
-def substitute(root: Scalar, changed: dict[Scalar, Scalar]) -> Scalar:
-    """An expression with parts of it replaced."""
-    made: dict[Scalar, Scalar] = {}
-    for one in in_order([root]):
-        operands = [made[operand] for operand in one.operands]
-        if one in changed:
-            made[one] = changed[one]
-        elif isinstance(one, Apply):
-            made[one] = apply(one.function, *operands)
-        elif isinstance(one, Cast):
-            made[one] = cast(operands[0], one.dtype)
-        elif isinstance(one, Load):
-            made[one] = load(one.buffer, *operands)
-        else:
-            made[one] = one
-    return made[root]
 
 
 def _loads(body: tuple[Statement, ...]) -> list[Load]:

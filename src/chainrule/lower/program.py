@@ -161,11 +161,15 @@ class Branch:
 
 @dataclass(eq=False)
 class Repeat:
-    """Run a block a number of times, forwards or from the last slice to the first."""
+    """Run a block a number of times, forwards or from the last slice to the first.
+
+    An `independent` one hands nothing from step to step, so its steps may run in any order and at once.
+    """
 
     counter: Counter
     length: int
     reverse: bool
+    independent: bool
     body: list[Step]
 
 
@@ -183,7 +187,7 @@ Leaf: TypeAlias = Run | Copy | Evaluate | Call
 Step: TypeAlias = Leaf | Branch | Repeat | While
 
 
-@dataclass
+@dataclass(eq=False)
 class Program:
     """A lowered graph."""
 

@@ -26,13 +26,17 @@ from chainrule.native.host import host_machine
 # but lines are fetched in pairs on x86-64, and are 128 bytes long on Apple's processors.
 BARRIER_BYTES = 128
 
+LOST = 64
+"""Where in the memory of a barrier it counts how often a thread yielded to others: how long the threads waited."""
+
 WORD = ir.IntType(64)
 POINTER = ir.PointerType()
 # Tests of the word until the processor is told that this is a wait, and until the system is asked to run another
 # thread. Where every thread has a processor, the others are mostly there within the first; where there are more threads
-# than processors, the thread waited for may need this very one. The pauses last 2 to 10 µs, the system's answer 0.3.
-_EAGER = 20
-_PATIENT = 200
+# than processors, the thread waited for may need this very one. Between the two there is no pause: in a virtual machine
+# an instruction to pause is a call of the host, of 2 to 10 µs, and the system's answer takes 0.3.
+_EAGER = 100
+_PATIENT = 100
 _GENERATION = 1 << 32
 
 
@@ -77,9 +81,9 @@ def emit_share(builder: ir.IRBuilder, extent: Any, thread: Any, threads: Any, gr
     return bounds[0], bounds[1]
 
 
-def emit_wait(builder: ir.IRBuilder, is_over: Callable[[], Any]) -> None:
+def emit_wait(builder: ir.IRBuilder, is_over: Callable[[], Any]) -> Any:
     """Emit a loop until the condition that `is_over` emits holds: eager at first, then pausing, then yielding to other
-    threads of the system, so that also more threads than processors come on."""
+    threads of the system, so that also more threads than processors come on. The value is the number of tests."""
     before = builder.block
     test = builder.append_basic_block("wait")
     wait = builder.append_basic_block("wait.longer")
@@ -110,6 +114,7 @@ def emit_wait(builder: ir.IRBuilder, is_over: Callable[[], Any]) -> None:
     tries.add_incoming(builder.add(tries, WORD(1)), again)
     builder.branch(test)
     builder.position_at_end(over)
+    return tries
 
 
 def emit_pause(builder: ir.IRBuilder) -> None:
@@ -163,11 +168,14 @@ def _barrier(module: ir.Module) -> ir.Function:
         with last:
             builder.store_atomic(builder.add(generation, WORD(_GENERATION)), word, "release", 8)
         with others:
-            emit_wait(
+            tries = emit_wait(
                 builder,
                 lambda: builder.icmp_unsigned(
                     ">=", builder.sub(builder.load_atomic(word, "acquire", 8), generation), WORD(_GENERATION)
                 ),
             )
+            with builder.if_then(builder.icmp_unsigned(">=", tries, WORD(_PATIENT)), likely=False):
+                lost = builder.gep(word, [WORD(LOST // 8)])
+                builder.atomic_rmw("add", lost, builder.sub(tries, WORD(_PATIENT)), "monotonic")
     builder.ret_void()
     return function

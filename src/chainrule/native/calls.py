@@ -1,7 +1,7 @@
 """The routines that a lowered program can call, by the names that operations give them.
 
 An emitter takes the builder, the types of operands and results, the pointers to the operands, to the results, the whole
-numbers of the call, and a pointer to memory to work in.
+numbers of the call, a pointer to memory to work in, and one to a byte that becomes 1 where an operand is refused.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 
 from llvmlite import ir
 
-from chainrule.native import library
+from chainrule.native import lapack, library
 from chainrule.native.code import counted, number
 from chainrule.types import ArrayType
 
-Emit = Callable[[ir.IRBuilder, Sequence[ArrayType], list[Any], list[Any], Sequence[int], Any], None]
+Emit = Callable[[ir.IRBuilder, Sequence[ArrayType], list[Any], list[Any], Sequence[int], Any, Any], None]
 
 
 def _rows(builder: ir.IRBuilder, count: int, body: Callable[[Callable[[Any, int], Any]], None]) -> None:
@@ -29,7 +29,7 @@ def _rows(builder: ir.IRBuilder, count: int, body: Callable[[Callable[[Any, int]
         counted(builder, number(0), number(count), 1, [], one)
 
 
-def _argsort(builder: Any, types: Any, operands: Any, results: Any, numbers: Any, scratch: Any) -> None:
+def _argsort(builder: Any, types: Any, operands: Any, results: Any, numbers: Any, scratch: Any, _: Any) -> None:
     (rows, count), size = numbers, types[0].dtype.itemsize
     function = library.argsort(builder.module, types[0].dtype)
 
@@ -39,7 +39,7 @@ def _argsort(builder: Any, types: Any, operands: Any, results: Any, numbers: Any
     _rows(builder, rows, row)
 
 
-def _philox(builder: Any, types: Any, operands: Any, results: Any, numbers: Any, scratch: Any) -> None:
+def _philox(builder: Any, types: Any, operands: Any, results: Any, numbers: Any, scratch: Any, _: Any) -> None:
     rows, length = numbers
     function = library.philox(builder.module)
 
@@ -49,7 +49,7 @@ def _philox(builder: Any, types: Any, operands: Any, results: Any, numbers: Any,
     _rows(builder, rows, row)
 
 
-def _searchsorted(builder: Any, types: Any, operands: Any, results: Any, numbers: Any, scratch: Any) -> None:
+def _searchsorted(builder: Any, types: Any, operands: Any, results: Any, numbers: Any, scratch: Any, _: Any) -> None:
     rows, count, values, left = numbers
     dtype = types[0].dtype
     function = library.searchsorted(builder.module, dtype, "left" if left else "right")
@@ -62,7 +62,7 @@ def _searchsorted(builder: Any, types: Any, operands: Any, results: Any, numbers
 
 
 def _place_of_extreme(name: str) -> Emit:
-    def emit(builder: Any, types: Any, operands: Any, results: Any, numbers: Any, scratch: Any) -> None:
+    def emit(builder: Any, types: Any, operands: Any, results: Any, numbers: Any, scratch: Any, _: Any) -> None:
         rows, count = numbers
         function = getattr(library, name)(builder.module, types[0].dtype)
 
@@ -75,7 +75,7 @@ def _place_of_extreme(name: str) -> Emit:
     return emit
 
 
-def _nonzero(builder: Any, types: Any, operands: Any, results: Any, numbers: Any, scratch: Any) -> None:
+def _nonzero(builder: Any, types: Any, operands: Any, results: Any, numbers: Any, scratch: Any, _: Any) -> None:
     rows, count, wanted = numbers
     function = library.nonzero(builder.module)
 
@@ -92,9 +92,12 @@ CALLS: dict[str, Emit] = {
     "argmax": _place_of_extreme("argmax"),
     "argmin": _place_of_extreme("argmin"),
     "nonzero": _nonzero,
+    **{name: routine.emit for name, routine in lapack.ROUTINES.items()},
 }
 
 
 def scratch_bytes(name: str, types: Sequence[ArrayType], numbers: tuple[int, ...]) -> int:
     """The memory that a routine works in."""
+    if name in lapack.ROUTINES:
+        return lapack.scratch_bytes(name, types[0].dtype, numbers)
     return library.scratch_bytes(types[0].dtype, numbers[1]) if name == "argsort" else 0

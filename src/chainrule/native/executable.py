@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,22 @@ import numpy as np
 from chainrule.evaluate import Program, place_error
 from chainrule.graph import Graph
 from chainrule.lower import lower
-from chainrule.lower.program import Place
-from chainrule.native.barrier import BARRIER_BYTES
+from chainrule.lower.program import Call, Place, leaves
+from chainrule.native.barrier import BARRIER_BYTES, LOST
 from chainrule.native.calls import scratch_bytes
+from chainrule.native.contention import Contention
 from chainrule.native.engine import compile_ir
+from chainrule.native.entry import Plan, make_entry
 from chainrule.native.host import vector_bytes
-from chainrule.native.routine import FAILED, FAULT, STATE_BYTES, emit_program, evaluated
+from chainrule.native.lapack import symbols_of
+from chainrule.native.routine import FAILED, FAULT, REFUSED, STATE_BYTES, emit_program, evaluated
 from chainrule.native.share import share
 from chainrule.native.team import shared_team
+from chainrule.native.workspace import Workspace, allocate_result
 
-ALIGNMENT = 64
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p))
 HOLD_GIL_BELOW = 10_000.0  # nanoseconds
+_MOST_FREE = 8
 
 
 class Executable:
@@ -40,46 +45,107 @@ class Executable:
         self.outputs = [(place.type.shape, place.type.dtype) for place in program.outputs]
         self.constants = [_ready(place.value, place.type.dtype) for place in program.constants]
         self.evaluations = evaluated(program)
-        compiled = compile_ir(str(emit_program(program, shares, width)), level=2)
-        short = shares.nanoseconds < HOLD_GIL_BELOW and not self.evaluations
-        self.function = compiled.function("run", None, 3, hold_gil=short)
+        calls = {step.name for step in leaves(program.steps) if isinstance(step, Call)}
+        compiled = compile_ir(str(emit_program(program, shares, width)), level=2, symbols=symbols_of(calls))
+        self.short = shares.nanoseconds < HOLD_GIL_BELOW and not self.evaluations and not self.threaded
+        """Whether a run is done in one thread while the interpreter waits."""
+        self.function = compiled.function("run", None, 3, hold_gil=self.short)
         self.address = compiled.address("run")
         self.callback = _CALLBACK(self._call_back)
         self.errors: dict[int, BaseException] = {}
         self.reference: Program | None = None
-        self.memory_bytes = STATE_BYTES + program.arena + 2 * ALIGNMENT
-        self.free: list[np.ndarray] = []
+        self.arena, self.scratch = program.arena, shares.scratch
+        self.free: list[Workspace] = []
+        self.contention = Contention()
 
     def run(self, values: Sequence[Any]) -> list[np.ndarray]:
-        """The outputs for these values of the inputs."""
+        """The outputs for these values of the inputs.
+
+        Raises:
+            AllocationError: there is no memory for the results or for the run; nothing has been computed then.
+        """
         arrays = [_ready(value, dtype) for value, (_, dtype) in zip(values, self.inputs, strict=True)]
-        results = [_aligned(shape, dtype) for shape, dtype in self.outputs]
+        results = [allocate_result(shape, dtype) for shape, dtype in self.outputs]
+        workspace = self.take()
+        workspace.table[: len(arrays) + len(results)] = [array.ctypes.data for array in (*arrays, *results)]
+        refused = self._start(workspace)
+        return self._by_reference(values) if refused else results
+
+    # ------------------------------------------------------------------------------------------ entered by arrays
+
+    def entry(self, kinds: Sequence[type], holds: int | None = None) -> Callable[..., bool] | None:
+        """A function of the inputs, of arrays for the outputs and of a workspace's memory: whether they are as expected.
+
+        `kinds` are the types of the inputs: `np.ndarray`, or numbers that are objects by themselves. Where the program
+        is short, the function also runs it, and answers whether the run counts: no operand was refused, and the output
+        of number `holds`, if there is one, is true. For other programs the function is to be given to `run_entered`.
+        None where this interpreter has no such functions.
+        """
+        inputs = [(kind, *one) for kind, one in zip(kinds, self.inputs, strict=True)]
+        count = len(inputs)
+        state = self.take()  # to learn where its state is
+        self.free.append(state)
+        plan = Plan(
+            inputs,
+            range(count, count + len(self.outputs)),
+            self.address if self.short else 0,
+            (state.state_at, BARRIER_BYTES, STATE_BYTES),
+            -1 if holds is None else count + holds,
+        )
+        return make_entry(plan, self)
+
+    def run_entered(self, entry: Callable[..., bool], *arrays: Any) -> bool:
+        """Run a program that is not short on the inputs and the arrays for the outputs; whether the run counts."""
+        workspace = self.take()
+        if not entry(*arrays, workspace.memory):
+            self._give(workspace)
+            return False
         try:
-            memory = self.free.pop()
+            return not self._start(workspace)
+        except Exception:  # what failed will fail again where it is looked at; an interrupt goes its way
+            return False
+
+    def take(self) -> Workspace:
+        """Memory for a run, which no other uses."""
+        scratch = self.scratch * (shared_team().limit if self.threaded else 1)
+        try:
+            workspace = self.free.pop()
         except IndexError:
-            memory = np.empty(self.memory_bytes, np.uint8)
-        start = -(-memory.ctypes.data // BARRIER_BYTES) * BARRIER_BYTES
-        state = memory[start - memory.ctypes.data :][:STATE_BYTES]
-        state[:] = 0
-        addresses = [array.ctypes.data for array in (*arrays, *results, *self.constants)]
-        addresses += [start, start + STATE_BYTES, ctypes.cast(self.callback, ctypes.c_void_p).value or 0]
-        table = (ctypes.c_void_p * len(addresses))(*addresses)
-        if self.threaded:
+            workspace = None
+        if workspace is None or workspace.scratch < scratch:  # the limit on threads was raised
+            address = ctypes.cast(self.callback, ctypes.c_void_p).value or 0
+            callers = len(self.inputs) + len(self.outputs)
+            workspace = Workspace(callers, self.constants, address, self.arena, scratch)
+        return workspace
+
+    def _give(self, workspace: Workspace) -> None:
+        if len(self.free) < _MOST_FREE:
+            self.free.append(workspace)
+
+    def _start(self, workspace: Workspace) -> bool:
+        """Run on a table that is filled; whether an operand was refused. Raises what a callback raised."""
+        workspace.state[:] = 0
+        state = workspace.state
+        if self.threaded and not self.contention.alone:
             team = shared_team()
-            team.run(self.address, ctypes.addressof(table), team.limit)
+            most = team.limit if not self.scratch else min(team.limit, workspace.scratch // self.scratch)
+            began, running = time.perf_counter(), time.thread_time()
+            team.run(self.address, workspace.address, most)
+            yields = int(state[LOST : LOST + 8].view(np.int64)[0])
+            self.contention.judge(time.perf_counter() - began, time.thread_time() - running, yields)
         else:
-            self.function(ctypes.addressof(table), 0, 1)
-        fault, failed = state[FAULT], state[FAILED]
-        self.free.append(memory)
+            self.function(workspace.address, 0, 1)
+        failed, refused = bool(state[FAILED]), bool(state[FAULT] or state[REFUSED])
+        self._give(workspace)
         if failed:
-            raise self.errors.pop(start)
-        return self._by_reference(values) if fault else results
+            raise self.errors.pop(workspace.state_address)
+        return refused
 
     def _by_reference(self, values: Sequence[Any]) -> list[np.ndarray]:
         """The outputs from the evaluator, which says what is wrong with an operand."""
         if self.reference is None:
             self.reference = Program(self.graph)
-        return [np.asarray(result) for result in self.reference.run(values)]
+        return [np.array(result) for result in self.reference.run(values)]  # it may hand on its operands
 
     def _call_back(self, state: int, number: int, table: Any) -> int:
         """Run the reference of an operation on the memory of a run."""
@@ -114,13 +180,3 @@ def _ready(value: Any, dtype: np.dtype) -> np.ndarray:
     array = np.asarray(value, dtype)
     ready = array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative
     return array if ready else np.array(array, dtype, order="C")
-
-
-def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """A new array; a large one begins with a cache line, so that no vector crosses two."""
-    array = np.empty(shape, dtype)
-    if array.nbytes < 1024 or not array.ctypes.data % ALIGNMENT:
-        return array
-    memory = np.empty(array.nbytes + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + array.nbytes].view(dtype).reshape(shape)

@@ -30,7 +30,8 @@ class Emitter:
 
     def function(self, kernel: Kernel, shared: Sequence[int], split: bool = False) -> ir.Function:
         """The function of a kernel: it takes a pointer for each number in `shared`, which says for each buffer which
-        pointer is its own; if its work is `split`, also the thread and the number of threads."""
+        pointer is its own, and one to memory to work in; if its work is `split`, also the thread and the number of
+        threads."""
         key = signature(kernel), tuple(shared), split
         if key not in self.functions:
             self.functions[key] = self._make(kernel, shared, split)
@@ -38,16 +39,16 @@ class Emitter:
 
     def _make(self, kernel: Kernel, shared: Sequence[int], split: bool) -> ir.Function:
         count = max(shared, default=-1) + 1
-        kind = ir.FunctionType(ir.VoidType(), [POINTER] * count + [WORD] * (2 if split else 0))
+        kind = ir.FunctionType(ir.VoidType(), [POINTER] * (count + 1) + [WORD] * (2 if split else 0))
         function = ir.Function(self.module, kind, f"{kernel.name}.{len(self.functions)}")
         function.linkage = "internal"
         function.attributes.add("nounwind")
-        for argument in function.args[:count]:
+        for argument in function.args[: count + 1]:
             argument.add_attribute("noalias")
         builder = ir.IRBuilder(function.append_basic_block())
         pointers = {one: function.args[shared[k]] for k, one in enumerate(kernel.buffers)}
-        share = (function.args[count], function.args[count + 1]) if split else None
-        Body(builder, pointers, self.width, share).emit(kernel.body, {})
+        scratch, *share = function.args[count:]
+        Body(builder, pointers, self.width, scratch, tuple(share)).emit(kernel.body, {})
         builder.ret_void()
         return function
 
@@ -76,9 +77,15 @@ class Body:
     """Emits the statements of one kernel."""
 
     def __init__(
-        self, builder: ir.IRBuilder, pointers: Mapping[Buffer, Any], width: int, share: tuple[Any, Any] | None = None
+        self,
+        builder: ir.IRBuilder,
+        pointers: Mapping[Buffer, Any],
+        width: int,
+        scratch: Any = None,
+        share: tuple[Any, ...] = (),
     ) -> None:
-        self.builder, self.pointers, self.width, self.share = builder, pointers, width, share
+        self.builder, self.pointers, self.width = builder, pointers, width
+        self.scratch, self.share = scratch, share
 
     def emit(self, body: Sequence[Statement], bases: Mapping[Index, Any]) -> None:
         """Statements one after another, where the loops around them are at `bases`."""
@@ -92,7 +99,7 @@ class Body:
     def _statement(self, statement: Statement, bases: Mapping[Index, Any]) -> None:
         nest = recognise(statement)
         if nest is not None:
-            Tiler(self.builder, self.pointers, bases, nest, self.width).emit(self.share)
+            Tiler(self.builder, self.pointers, bases, nest, self.width, self.scratch).emit(self.share)
             return
         build, point = self.builder, Point(self.builder, self.pointers, bases)
         match statement:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from chainrule.loops import Apply, Scalar, in_order
+from chainrule.loops import Apply, Load, Scalar, in_order
 from chainrule.loops.affine import address, uses
 from chainrule.native.nest import Axis, Nest
 from chainrule.native.transpose import crossed_axis
 
 _SCATTERED = 0.75  # a lane that is loaded by itself, in vectors
 _ACROSS = 8  # adding up the lanes of one vector
-_DIVIDING = {"divide", "sqrt", "fmod"}
+_NEAR_BYTES, _FAR_BYTES, _MANY_TILES = 16_384, 512, 4
 _PLAIN = {"add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum", "select", "fma"}
 
 
@@ -31,6 +31,8 @@ class Mapping:
     down: Axis | None
     rows: int
     vectors: int
+    panel: tuple[Load, ...] = ()
+    """The loads that a tile's rows share and that are worth copying first, to be read one after another."""
     crossed: Axis | None = None
     """Of a copy, the axis along which the source has the elements that the lanes of its blocks exchange."""
 
@@ -54,18 +56,19 @@ def choose(nest: Nest, vector_bytes: int) -> Mapping:
     stored = nest.outer[-1] if nest.outer else None
     crossed = crossed_axis(nest, stored, lanes)
     if crossed is not None:
-        return Mapping(stored, lanes, crossed, lanes, 1, crossed)
+        return Mapping(stored, lanes, crossed, lanes, 1, crossed=crossed)
     down, rows, vectors = _tile(nest, along, lanes, across, 32 if vector_bytes == 64 else 16)
-    return Mapping(along, lanes, down, rows, vectors)
+    panel = _panel(nest, along, lanes, down, rows, vectors) if down is not None and not across else ()
+    return Mapping(along, lanes, down, rows, vectors, panel)
 
 
 def grain_of(extent: int) -> int:
     """The rows that stay together when an axis of this length is shared out: what a thread gets is whole grains.
 
     >>> grain_of(10), grain_of(64), grain_of(60_000)
-    (1, 8, 64)
+    (1, 16, 64)
     """
-    return 64 if extent >= 1024 else 8 if extent >= 16 else 1
+    return 64 if extent >= 1024 else 16 if extent >= 64 else 8 if extent >= 16 else 1
 
 
 def splits(nest: Nest, vector_bytes: int) -> bool:
@@ -142,6 +145,28 @@ def _row_counts(down: Axis | None) -> list[int]:
     return sorted(
         {*(rows for rows in (1, 2, 4, 8) if rows <= down.extent), *([down.extent] if down.extent < 8 else [])}
     )
+
+
+def _panel(nest: Nest, along: Axis, lanes: int, down: Axis, rows: int, vectors: int) -> tuple[Load, ...]:
+    """The loads worth a panel: spread over more memory than the nearest cache has, and read for many tiles."""
+    assert nest.fold is not None
+    steps = math.prod(axis.extent for axis in nest.inner)
+    found = []
+    for load in nest.loads(nest.fold.value):
+        used, place = uses(load, nest.facts), address(load.operands, load.buffer.shape)
+        if along.index not in used or down.index in used or place.others:
+            continue
+        size = steps * vectors * lanes * load.dtype.itemsize
+        spread = max((abs(place.indices.get(axis.index, 0)) for axis in nest.inner), default=0) * load.dtype.itemsize
+        if size >= _NEAR_BYTES and spread >= _FAR_BYTES and down.extent >= _MANY_TILES * rows:
+            found.append(load)
+    return tuple(found)
+
+
+def panel_bytes(nest: Nest, plan: Mapping) -> int:
+    """The memory that a thread needs for the panels of a nest."""
+    steps = math.prod(axis.extent for axis in nest.inner)
+    return sum(steps * plan.vectors * plan.lanes * load.dtype.itemsize for load in plan.panel)
 
 
 def _time(columns: int, vectors: int, extent: int, rows: int) -> float:

@@ -12,11 +12,12 @@ Axes that every access goes through as if they were one are made one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from chainrule.loops import (
     Accumulate,
+    Buffer,
     Constant,
     For,
     Index,
@@ -28,6 +29,7 @@ from chainrule.loops import (
     in_order,
     neutral,
     same,
+    scalars_of,
 )
 from chainrule.loops.affine import Affine, address, uses
 
@@ -101,7 +103,7 @@ def innermost(body: tuple[Statement, ...]) -> Nest | None:
 
 def _innermost(outer: list[Axis], body: tuple[Statement, ...]) -> Nest | None:
     if body and all(isinstance(one, Store) for one in body):
-        return Nest(outer, [], None, None, list(body))  # type: ignore[arg-type]
+        return None if _follow(body) else Nest(outer, [], None, None, list(body))  # type: ignore[arg-type]
     start = body[0] if body and isinstance(body[0], Store) else None
     rest = body[1:] if start is not None else body
     if not rest:
@@ -111,7 +113,7 @@ def _innermost(outer: list[Axis], body: tuple[Statement, ...]) -> Nest | None:
     while isinstance(step, For) and len(step.body) == 1 and _bounds(step) is not None:
         inner.append(Axis(step.index, _bounds(step)))  # type: ignore[arg-type]
         step = step.body[0]
-    if not isinstance(step, Accumulate) or not all(isinstance(one, Store) for one in stores):
+    if not isinstance(step, Accumulate) or not all(isinstance(one, Store) for one in stores) or _follow(stores):
         return None
     if start is not None and not _begins(start, step):
         return None
@@ -123,8 +125,20 @@ def _innermost(outer: list[Axis], body: tuple[Statement, ...]) -> Nest | None:
     folded = [one for one in in_order(nest.values) if isinstance(one, Load) and nest.is_folded(one)]
     if any(not same(one.operands, step.indices) for one in folded):
         return None
+    if stores and not any(one.buffer is step.buffer and same(one.indices, step.indices) for one in stores):  # type: ignore[union-attr]
+        return None  # the sum itself would never reach memory
     own = {axis.index for axis in inner}
     return None if any(own & uses(index, nest.facts) for index in step.indices) else nest
+
+
+def _follow(stores: Sequence[Statement]) -> bool:
+    """Whether a store reads what one before it has written: a nest's are computed all at once."""
+    written: set[Buffer] = set()
+    for one in stores:
+        if any(isinstance(scalar, Load) and scalar.buffer in written for scalar in in_order(scalars_of(one))):
+            return True
+        written.add(one.buffer)  # type: ignore[attr-defined]
+    return False
 
 
 def _begins(start: Store, fold: Accumulate) -> bool:

@@ -43,6 +43,11 @@ class Point:
         """The same with some indices elsewhere; what was emitted here is not known there."""
         return Point(self.builder, self.pointers, {**self.bases, **bases}, self.along, self.lanes, self.facts)
 
+    def with_buffer(self, buffer: Buffer, pointer: Any) -> Point:
+        """The same with one buffer more."""
+        pointers = {**self.pointers, buffer: pointer}
+        return Point(self.builder, pointers, self.bases, self.along, self.lanes, self.facts)
+
     # ------------------------------------------------------------------------------------------------- values
 
     def value(self, scalar: Scalar, shift: Shift = NOWHERE, count: int | None = None) -> Any:

@@ -2,8 +2,8 @@
 
 The function takes the address of a table of addresses, the number of its thread, and the number of threads. The table
 holds the inputs, the outputs, the constants, the state (`STATE_BYTES` bytes, zero before a run: a barrier, the fault,
-and whether a callback has failed), the arena and the callback. A thread's own places stand on its stack, where LLVM
-turns those that only inlined kernels touch into registers.
+and whether a callback has failed), the arena, the callback, and memory for all threads to work in. A thread's own
+places stand on its stack, where LLVM turns those that only inlined kernels touch into registers.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ from chainrule.lower.program import (
     While,
     leaves,
 )
-from chainrule.native.barrier import BARRIER_BYTES, emit_barrier
+from chainrule.native.barrier import BARRIER_BYTES, emit_barrier, emit_share
 from chainrule.native.calls import CALLS
 from chainrule.native.code import POINTER, WORD, counted, number, stack
 from chainrule.native.kernel import Emitter
 from chainrule.native.share import Shares
 
 FAULT, FAILED, STATE_BYTES = BARRIER_BYTES, BARRIER_BYTES + 64, BARRIER_BYTES + 128
+REFUSED = FAILED + 8
+"""Like the fault, of routines: those are called by one thread, while all may read and write the fault."""
 STATUS, BYTE = ir.IntType(32), ir.IntType(8)
 _CALLBACK = ir.FunctionType(STATUS, [WORD, WORD, POINTER])
 
@@ -63,6 +65,7 @@ class Routine:
         self.over = self.function.append_basic_block("over")
         self.pointers: dict[Place, Any] = {}
         self.counters: dict[Counter, Any] = {}
+        self.spreading: Repeat | None = None
         self.numbers = {step: k for k, step in enumerate(evaluated(program))}
 
     def emit(self) -> None:
@@ -71,7 +74,9 @@ class Routine:
         named = [*program.inputs, *program.outputs, *program.constants]
         for k, place in enumerate(named):
             self.pointers[place] = self._entry(k)
-        self.state, self.arena, self.callback = (self._entry(len(named) + k) for k in range(3))
+        self.state, self.arena, self.callback, scratch = (self._entry(len(named) + k) for k in range(4))
+        self.scratch = self._offset(scratch, build.mul(self.thread, number(self.shares.scratch)))
+        self.own_arena = self._offset(self.scratch, number(self.shares.own_arena))
         self.pointers[program.fault] = self._offset(self.state, number(FAULT))
         for place in sorted(self.shares.own, key=lambda place: place.name):
             self.pointers[place] = stack(build, ir.ArrayType(BYTE, max(1, place.bytes)))
@@ -92,7 +97,8 @@ class Routine:
             return self._offset(self.pointer(place.base), start)
         if place in self.pointers:
             return self.pointers[place]
-        return self._offset(self.arena, number(place.offset))
+        inside = self.spreading is not None and place in self.shares.spread[self.spreading]
+        return self._offset(self.own_arena if inside else self.arena, number(place.offset))
 
     def _offset(self, pointer: Any, by: Any) -> Any:
         return self.builder.gep(pointer, [by], source_etype=BYTE)
@@ -141,7 +147,7 @@ class Routine:
         split = self.shares.ways.get(step) == "split"
         function = self.emitter.function(step.kernel, shared, split)
         share = [self.thread, self.threads] if split else []
-        self.builder.call(function, [*(self.pointer(place) for place in places), *share])
+        self.builder.call(function, [*(self.pointer(place) for place in places), self.scratch, *share])
 
     def _copy(self, step: Copy) -> None:
         size = step.target.bytes
@@ -176,7 +182,8 @@ class Routine:
     def _call(self, step: Call) -> None:
         types = [place.type for place in (*step.operands, *step.results)]
         operands, results = ([self.pointer(place) for place in group] for group in (step.operands, step.results))
-        CALLS[step.name](self.builder, types, operands, results, step.numbers, self.pointer(step.scratch))
+        scratch, refused = self.pointer(step.scratch), self._offset(self.state, number(REFUSED))
+        CALLS[step.name](self.builder, types, operands, results, step.numbers, scratch, refused)
 
     def _truth(self, place: Place) -> Any:
         byte = self.builder.load(self.pointer(place), typ=ir.IntType(8))
@@ -190,10 +197,17 @@ class Routine:
             at = self.builder.sub(number(step.length - 1), index) if step.reverse else index
             self.counters[step.counter] = at
             self._steps(step.body)
-            self._barrier(step in self.shares.after)
+            self._barrier(step in self.shares.after and step not in self.shares.spread)
             return []
 
-        counted(self.builder, number(0), number(step.length), 1, [], body)
+        if step not in self.shares.spread:
+            counted(self.builder, number(0), number(step.length), 1, [], body)
+            return
+        start, stop = emit_share(self.builder, number(step.length), self.thread, self.threads, 1)
+        self.spreading = step
+        counted(self.builder, start, stop, 1, [], body, guarded=True)
+        self.spreading = None
+        self._barrier(True)
 
     def _while(self, step: While) -> None:
         build = self.builder

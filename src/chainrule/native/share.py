@@ -8,11 +8,15 @@ Takes a lowered program; leaves for each step a way to run it, and the steps bef
   alone, so a step that reads the very rows that its thread wrote need not wait.
 - "one": the first thread does it.
 
+The steps of a loop that hands nothing on are shared out whole, if they are worth it: each is run by one thread, with an
+arena of its own, and nobody waits until the loop is over.
+
 Results do not depend on the number of threads: a thread's share changes who computes an element, never how.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -35,12 +39,12 @@ from chainrule.lower.program import (
     While,
     leaves,
 )
-from chainrule.native.mapping import splits
+from chainrule.native.mapping import choose, panel_bytes, splits
 from chainrule.native.nest import Nest, recognise
 
 Way: TypeAlias = Literal["each", "split", "one"]
 WORTH_SPLITTING, WORTH_THREADS = 1_000.0, 60_000.0  # nanoseconds
-_NANOSECONDS_A_VECTOR = 0.35
+_NANOSECONDS_A_RESULT, _NANOSECONDS_A_STEP = 0.35, 0.12
 _UNKNOWN_STEPS = 10
 
 
@@ -57,6 +61,11 @@ class Shares:
     """The steps before which the threads meet."""
     after: set[Step] = field(default_factory=set)
     """The loops at the end of whose body they meet."""
+    spread: dict[Step, set[Place]] = field(default_factory=dict)
+    """The loops whose steps are shared out, and the local places that only they touch."""
+    scratch: int = 0
+    """The bytes that each thread needs to work in: for its kernels, and from `own_arena` on for an arena."""
+    own_arena: int = 0
 
 
 def share(program: Program, width: int) -> Shares:
@@ -76,9 +85,40 @@ def share(program: Program, width: int) -> Shares:
         for place in (one.root for one in group)
         if place.kind == "local" and place.bytes <= SMALL_BYTES and (place not in called or not shares.threaded)
     }
+    shares.scratch = max(
+        (scratch_of(step, width) for step in leaves(program.steps) if isinstance(step, Run)), default=0
+    )
     if shares.threaded:
+        _spread(program, shares, width)
         _Walk(shares, width, program.fault).steps(program.steps)
+    if shares.spread:
+        shares.own_arena = shares.scratch
+        shares.scratch += -(-program.arena // 128) * 128
     return shares
+
+
+def _spread(program: Program, shares: Shares, width: int) -> None:
+    """Find the loops whose steps are worth being shared out, outermost first."""
+    users: dict[Place, set[Step]] = {}
+    loops: list[Repeat] = []
+
+    def walk(steps: Sequence[Step], inside: tuple[Step, ...]) -> None:
+        for step in steps:
+            if isinstance(step, Repeat) and step.independent and not any(loop in loops for loop in inside):
+                calls_back = any(isinstance(one, Evaluate) for one in leaves(step.body))
+                if step.length > 1 and not calls_back and _nanoseconds([step], width) >= WORTH_THREADS:
+                    loops.append(step)
+            within = next((loop for loop in (*inside, step) if loop in loops), program)
+            for place in (one.root for group in accesses(step) for one in group):
+                users.setdefault(place, set()).add(within)  # type: ignore[arg-type]
+            for block in blocks(step):
+                walk(block, (*inside, step))
+
+    walk(program.steps, ())
+    for loop in loops:
+        shares.spread[loop] = {place for place, by in users.items() if by == {loop} and place.kind == "local"}
+        written = {place.root for step in leaves(loop.body) for place in accesses(step)[1]}
+        shares.own -= written - shares.spread[loop]  # what several threads write parts of, they write in one memory
 
 
 def _every(steps: Sequence[Step]) -> list[Step]:
@@ -88,6 +128,12 @@ def _every(steps: Sequence[Step]) -> list[Step]:
         for block in blocks(step):
             found += _every(block)
     return found
+
+
+def scratch_of(step: Run, width: int) -> int:
+    """The bytes that a kernel works in, in whole cache lines."""
+    nests = [nest for nest in map(recognise, step.kernel.body) if nest is not None]
+    return max((-(-panel_bytes(nest, choose(nest, width)) // 128) * 128 for nest in nests), default=0)
 
 
 # ------------------------------------------------------------------------------------------------------------- costs
@@ -126,8 +172,10 @@ def run_nanoseconds(step: Run, width: int) -> float:
             total += max(sizes, default=0) / 2
             continue
         vector = max(1, width // max((scalar.dtype.itemsize for scalar in nest.values), default=8))
-        work = sum(1 + weigh(value) for value in nest.values)
-        total += nest.domain / vector * work * _NANOSECONDS_A_VECTOR
+        results = math.prod(axis.extent for axis in nest.outer) / vector
+        total += results * sum(1 + weigh(store.value) for store in nest.stores) * _NANOSECONDS_A_RESULT
+        if nest.fold is not None:
+            total += nest.domain / vector * (1 + weigh(nest.fold.value)) * _NANOSECONDS_A_STEP
     return total
 
 
@@ -169,6 +217,9 @@ class _Walk:
             after, self.touched = self.touched, start
             self.steps(step.otherwise)
             self.touched += [one for one in after if one not in self.touched]
+        elif step in self.shares.spread:
+            self.shares.after.add(step)
+            self.touched = []
         elif isinstance(step, (Repeat, While)):
             for block in blocks(step):
                 self.steps(block)

@@ -8,12 +8,14 @@ vectors alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from llvmlite import ir
 
-from chainrule.loops import COMBINES, Buffer, Index, neutral
+from chainrule.loops import COMBINES, Buffer, Index, Load, neutral, substitute
 from chainrule.native.barrier import emit_share
 from chainrule.native.code import WORD, counted, number, shuffle, splat
 from chainrule.native.mapping import Mapping as Plan
@@ -31,20 +33,27 @@ class Tiler:
     """Emits one nest."""
 
     def __init__(
-        self, builder: ir.IRBuilder, pointers: Mapping[Buffer, Any], bases: Mapping[Index, Any], nest: Nest, width: int
+        self,
+        builder: ir.IRBuilder,
+        pointers: Mapping[Buffer, Any],
+        bases: Mapping[Index, Any],
+        nest: Nest,
+        width: int,
+        scratch: Any = None,
     ) -> None:
-        self.builder, self.nest = builder, nest
+        self.builder, self.nest, self.scratch = builder, nest, scratch
         self.plan: Plan = choose(nest, width)
         along = self.plan.along.index if self.plan.along is not None else None
         still = {index: number(0) for index in nest.merged}
         self.point = Point(builder, pointers, {**bases, **still}, along, self.plan.lanes, nest.facts)
+        self.fold, self.partial = nest.fold, False
         self.bounds: tuple[Index, Any, Any] | None = None
         self.across = self.plan.along is not None and any(axis is self.plan.along for axis in nest.inner)
 
-    def emit(self, share: tuple[Any, Any] | None = None) -> None:
+    def emit(self, share: tuple[Any, ...] = ()) -> None:
         """The whole nest, or what (thread, threads) do of it."""
         nest, plan = self.nest, self.plan
-        if share is not None:
+        if share:
             self._divide(*share)
         if any(axis.extent == 0 for axis in nest.outer):
             return
@@ -131,13 +140,58 @@ class Tiler:
             vectors = 1  # a share is whole vectors, and not whole tiles
         width = lanes * vectors
         written = _UNROLLED if self.nest.fold is None else 1
+        self.partial = False
         for base in self._each(plan.along, width, written):
-            self._rows(point.at({index: base}), [lanes] * vectors)
+            self._rows(self._with_panels(point.at({index: base}), vectors), [lanes] * vectors)
         rest = extent % width
         if rest:
+            self.partial = bool(rest % lanes)
             counts = [lanes] * (rest // lanes) + ([rest % lanes] if rest % lanes else [])
             for _ in self._rest(plan.along):
-                self._rows(point.at({index: number(extent - rest)}), counts)
+                self._rows(self._with_panels(point.at({index: number(extent - rest)}), len(counts)), counts)
+
+    def _with_panels(self, point: Point, vectors: int) -> Point:
+        """The point with what all rows of its tiles read copied to memory where it stands in the order of reading."""
+        plan, nest, build = self.plan, self.nest, self.builder
+        if not plan.panel or self.scratch is None or nest.fold is None:
+            return point
+        assert plan.along is not None
+        along, width = plan.along.index, vectors * plan.lanes
+        inner = [axis.index for axis in nest.inner]
+        start, moved = self.scratch, {}
+        for k, load in enumerate(plan.panel):
+            shape = (*(axis.extent for axis in nest.inner), width)
+            panel = Buffer(f"panel{k}", shape, load.dtype, "temporary")
+            back = build.mul(point.bases[along], number(-load.dtype.itemsize))
+            pointer = build.gep(start, [back], source_etype=ir.IntType(8))
+            point = point.with_buffer(panel, pointer)
+            place = (*inner, along)
+            self._copy_panel(nest.inner, point, load, panel, place, vectors)
+            moved[load] = panel[place]
+            size = math.prod(shape) * load.dtype.itemsize
+            start = build.gep(start, [number(size)], source_etype=ir.IntType(8))
+        self.fold = replace(nest.fold, value=substitute(nest.fold.value, moved))
+        return point
+
+    def _copy_panel(
+        self, axes: list[Axis], point: Point, load: Load, panel: Buffer, place: tuple[Index, ...], vectors: int
+    ) -> None:
+        if axes:
+            axis, *rest = axes
+
+            def body(index: Any, _: Any) -> list[Any]:
+                self._copy_panel(rest, point.at({axis.index: index}), load, panel, place, vectors)
+                return []
+
+            counted(self.builder, number(0), number(axis.extent), 1, [], body)
+            return
+        plan = self.plan
+        assert plan.along is not None
+        for vector in range(vectors):
+            shift = {plan.along.index: vector * plan.lanes}
+            last = plan.along.extent % plan.lanes if vector == vectors - 1 and self.partial else 0
+            count = last or plan.lanes
+            point.store(panel, place, point.value(load, shift, count), shift)
 
     def _rows(self, point: Point, counts: list[int | None]) -> None:
         """Tiles along the rows: whole ones, then what is left."""
@@ -228,7 +282,7 @@ class Tiler:
 
     def _step(self, point: Point, shift: dict[Index, int], count: int | None, held: Any) -> Any:
         """One step of a fold: a product is added in one rounding."""
-        fold = self.nest.fold
+        fold = self.fold
         assert fold is not None
         value = fold.value
         if fold.combine == "sum" and value.dtype.kind == "f" and getattr(value, "function", "") == "multiply":

@@ -16,9 +16,22 @@ import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError, ShapeError
 from chainrule.evaluate.exact import inexact
-from chainrule.graph import Evaluated, Linear, Node, Operation, Sample, Tangents, as_node, constant, reaches
+from chainrule.graph import (
+    Composed,
+    Evaluated,
+    Linear,
+    Node,
+    Operation,
+    Routine,
+    Sample,
+    Tangents,
+    as_node,
+    constant,
+    reaches,
+)
 from chainrule.ops import elimination
 from chainrule.ops.declare import cast
+from chainrule.ops.lapack import matrix_sizes, square_sizes
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType, broadcast_shapes, normalize_axis
 
@@ -129,6 +142,11 @@ def _batch_solve(operands: Sequence[Any], batched: Sequence[bool], size: int, *,
     return np.moveaxis(np.reshape(solution, columns.shape), -1, 0)
 
 
+def _solve_sizes(a: Any, b: Any, *, triangle: str) -> tuple[int, ...] | None:
+    sizes = matrix_sizes(a, b)
+    return None if sizes is None else (*sizes, list(_MIRROR).index(triangle))
+
+
 def _system(a: np.ndarray, **parameters: Any) -> Sample:
     right = np.stack([a[..., 0] + 1, a[..., 1] * 2 - 1, a[..., 0] * a[..., 1]], axis=-1)
     return Sample(a, right, **parameters)
@@ -147,7 +165,7 @@ solve = Operation(
         Linear(lambda g, k, a, b, *, triangle: solve(a.mT, g, triangle=_MIRROR[triangle]), operands=(1,)),
     ),
     batch=_batch_solve,
-    lowering=Evaluated(),
+    lowering=Routine("solve", _solve_sizes, Evaluated()),
     latex=r"{{{0}}}^{{-1}}\,{1}",
     samples=lambda: [_system(a, triangle=triangle) for a in SQUARES for triangle in _MIRROR],
     rejects=lambda: [
@@ -208,7 +226,7 @@ inverse = Operation(
     exact=elimination.each("(n,n)->(n,n)", elimination.inverse),
     derivative=Tangents(lambda t, k, x, a: -(x @ t @ x)),
     batch=lambda operands, batched, size: inverse(operands[0]),
-    lowering=Evaluated(),
+    lowering=Routine("inv", square_sizes, Evaluated()),
     latex=r"{{{0}}}^{{-1}}",
     samples=lambda: [Sample(a) for a in SQUARES],
     rejects=lambda: not_square("inv"),
@@ -272,6 +290,17 @@ def _adjugate_in_numpy(a: np.ndarray) -> np.ndarray:
     return np.matmul(vt.mT * (others * sign[..., None])[..., None, :], u.mT)
 
 
+def _adjugate_composed(a: Node) -> Node | None:
+    """The nodes that do what `_adjugate_in_numpy` does, where they are machine code themselves."""
+    if square_sizes(a) is None:
+        return None
+    u, s, vt = np.linalg.svd(a)
+    one = np.broadcast_to(constant(np.ones(()), a.dtype), a.shape)
+    others = np.where(np.eye(a.shape[-1], dtype=bool), one, np.expand_dims(s, -2)).prod(-1)
+    sign = determinant(u) * determinant(vt)
+    return np.matmul(vt.mT * (others * np.expand_dims(sign, -1))[..., None, :], u.mT)
+
+
 def _adjugate_tangent(t: Node, k: int, x: Node, a: Node) -> Node:
     """d adj(a) = (tr(adj(a) da) adj(a) - adj(a) da adj(a)) / det(a), unless a is singular."""
     change, value = (np.expand_dims(number, (-2, -1)) for number in (trace_of_product(x, t), determinant(a)))
@@ -285,7 +314,7 @@ adjugate = Operation(
     exact=elimination.each("(n,n)->(n,n)", lambda a: elimination.determinant_and_adjugate(a)[1]),
     derivative=Tangents(_adjugate_tangent),
     batch=lambda operands, batched, size: adjugate(operands[0]),
-    lowering=Evaluated(),
+    lowering=Composed(_adjugate_composed, Evaluated()),
     latex=r"\operatorname{{adj}} {0}",
     samples=lambda: [Sample(a) for a in SQUARES],
     rejects=lambda: not_square("adjugate"),
@@ -300,7 +329,7 @@ determinant = Operation(
     # Jacobi's formula, d det(a) = tr(adj(a) da). It holds for singular matrices too; the second derivative does not.
     derivative=Tangents(lambda t, k, x, a: trace_of_product(adjugate(a), t)),
     batch=lambda operands, batched, size: determinant(operands[0]),
-    lowering=Evaluated(),
+    lowering=Routine("det", square_sizes, Evaluated()),
     latex=r"\det {0}",
     samples=lambda: [Sample(a) for a in SQUARES],
     rejects=lambda: not_square("det"),
@@ -326,7 +355,7 @@ sign_and_log = Operation(
     exact=elimination.each("(n,n)->(),()", _slogdet_exactly),
     derivative=Tangents(lambda t, k, result, a: (None, trace_of_product(inverse(a), t))),
     batch=lambda operands, batched, size: sign_and_log(operands[0]),
-    lowering=Evaluated(),
+    lowering=Routine("slogdet", square_sizes, Evaluated()),
     latex=r"\operatorname{{slogdet}} {0}",
     samples=lambda: [Sample(F([2, 1], [1, 1])), Sample(F([[1, 2], [1, 1]], [[2, 3], [1, 2]])), Sample(SQUARES[0])],
     rejects=lambda: not_square("slogdet"),

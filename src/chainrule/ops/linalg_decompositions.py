@@ -13,8 +13,9 @@ import numpy as np
 
 from chainrule.errors import ArgumentError, UnsupportedError
 from chainrule.evaluate.exact import inexact
-from chainrule.graph import Evaluated, Node, Operation, Sample, Tangents, constant, reaches
+from chainrule.graph import Evaluated, Node, Operation, Routine, Sample, Tangents, constant, reaches
 from chainrule.ops import elimination
+from chainrule.ops.lapack import matrix_sizes, square_sizes
 from chainrule.ops.linalg import check_matrices, floating, infer_square, not_square, triangular_solve
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType
@@ -73,7 +74,7 @@ cholesky = Operation(
     exact=elimination.each("(n,n)->(n,n)", elimination.cholesky),
     derivative=Tangents(_cholesky_tangent),
     batch=lambda operands, batched, size: cholesky(operands[0]),
-    lowering=Evaluated(),
+    lowering=Routine("cholesky", square_sizes, Evaluated()),
     latex=r"\operatorname{{chol}} {0}",
     samples=lambda: [
         Sample(F([4, 7], [2, 10])),
@@ -128,7 +129,7 @@ orthogonal = Operation(
     exact=elimination.each("(m,n)->(m,n),(n,n)", elimination.qr),
     derivative=Tangents(_qr_tangent),
     batch=lambda operands, batched, size: orthogonal(operands[0]),
-    lowering=Evaluated(),
+    lowering=Routine("qr", matrix_sizes, Evaluated()),
     latex=r"\operatorname{{qr}} {0}",
     samples=lambda: [
         Sample(F([3, 1], [4, 7])),
@@ -174,6 +175,11 @@ def _eigh_tangent(t: Node, k: int, result: tuple[Node, Node], a: Node, *, lower:
     return np.diagonal(p, axis1=-2, axis2=-1), v @ (safe_reciprocal(_columns(w) - _rows(w)) * p)
 
 
+def _eigen_sizes(a: Node, *, lower: bool) -> tuple[int, ...] | None:
+    sizes = square_sizes(a)
+    return None if sizes is None else (*sizes, int(lower))
+
+
 eigen = Operation(
     name="eigh",
     infer=infer_square("eigh", lambda kind: (ArrayType(kind.shape[:-1], kind.dtype), kind)),
@@ -181,7 +187,7 @@ eigen = Operation(
     exact=_irrational("eigh"),
     derivative=Tangents(_eigh_tangent),
     batch=lambda operands, batched, size, *, lower: eigen(operands[0], lower=lower),
-    lowering=Evaluated(),
+    lowering=Routine("eigh", _eigen_sizes, Evaluated()),
     latex=r"\operatorname{{eigh}} {0}",
     samples=lambda: [
         Sample(F([4, 7], [2, 10]), lower=True),
@@ -245,7 +251,7 @@ singular = Operation(
     exact=_irrational("svd"),
     derivative=Tangents(_svd_tangent),
     batch=lambda operands, batched, size: singular(operands[0]),
-    lowering=Evaluated(),
+    lowering=Routine("svd", matrix_sizes, Evaluated()),
     latex=r"\operatorname{{svd}} {0}",
     samples=lambda: [
         Sample(F([4, 1], [2, 5])),
