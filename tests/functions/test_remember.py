@@ -59,6 +59,7 @@ def test_ordered_dicts():
     assert list(slope) == ["b", "a"]
 
 
+@pytest.mark.filterwarnings("ignore::chainrule.errors.RetraceWarning")
 def test_memory_is_bounded():
     double, runs = counted(lambda x: x * 2)
     for n in range(remember.MOST_SIGNATURES + 1):
@@ -167,6 +168,7 @@ def test_arguments_are_what_they_were_at_the_call():
     np.testing.assert_array_equal(cr.grad(outer)(np.ones(2)), [2, 2])
 
 
+@pytest.mark.filterwarnings("ignore::chainrule.errors.RetraceWarning")
 def test_threads():
     """One function in eight threads at once, with signatures and decisions that differ, and eight others."""
     slope = cr.grad(lambda x: np.sum(np.sin(x)) if x[0] > 0 else np.sum(x * 3))

@@ -1,4 +1,4 @@
-"""A traced and transformed function, and what it becomes when it is kept: a program with the conditions it holds under."""
+"""A traced and transformed function, and what it becomes when it is kept: a program, and when it holds."""
 
 from __future__ import annotations
 

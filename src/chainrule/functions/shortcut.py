@@ -69,7 +69,7 @@ class _Source:
     def __init__(self, entry: Kept, leaves: Sequence[Any], finish: Callable[[Any], Any] | None) -> None:
         self.entry, self.finish, self.program = entry, finish, entry.program
         self.lines: list[str] = []
-        self.names: dict[str, Any] = {"MISSED": MISSED, "empty": np.empty, "asarray": np.asarray}
+        self.names: dict[str, Any] = {"__name__": __name__, "MISSED": MISSED, "empty": np.empty, "asarray": np.asarray}
         self.variables = 0
         self.leaves = iter(leaves)
         self.dtypes = iter(dtype for _, dtype in self.program.inputs)
@@ -95,7 +95,7 @@ class _Source:
         self.run()
         self.lines.append(f"return {result}")
         text = "def shortcut(args, kwargs):\n" + "".join(f"    {line}\n" for line in self.lines)
-        exec(text, self.names)  # the text is made of names and numbers of ours alone
+        exec(compile(text, "<chainrule>", "exec"), self.names)  # the text is made of names and numbers of ours alone
         return self.names["shortcut"]
 
     def keep(self, value: Any) -> str:

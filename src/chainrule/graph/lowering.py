@@ -25,11 +25,11 @@ class Element:
     """`rule(index, *operands, **parameters)`: the element of the result at that place, as a scalar expression.
 
     Where operands may hold what the operation refuses, `valid(*operands, **parameters)` is the `Condition` that they do
-    not: a run in which it does not hold is given to the reference, which says what is wrong.
+    not, or None if they cannot: a run in which it does not hold is given to the reference, which says what is wrong.
     """
 
     rule: Callable[..., Any]
-    valid: Callable[..., Condition] | None = None
+    valid: Callable[..., Condition | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Statements:
     """
 
     rule: Callable[..., Any]
-    valid: Callable[..., Condition] | None = None
+    valid: Callable[..., Condition | None] | None = None
 
 
 @dataclass(frozen=True)

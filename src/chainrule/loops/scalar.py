@@ -294,9 +294,12 @@ _NEUTRAL = {"add": 0, "multiply": 1}
 
 
 def _simpler(name: str, operands: tuple[Scalar, ...]) -> Scalar | None:
-    """Whole numbers are folded, and 0 and 1 dropped, so that indices stay plain. Floats are left as they are."""
-    if name == "select" and operands[1] is operands[2]:
-        return operands[1]
+    """Whole numbers are folded, and 0 and 1 dropped, so that indices stay plain. Floats are left as they are, but for
+    powers that are products."""
+    if name == "select":
+        return _chosen(*operands)
+    if name == "power" and isinstance(operands[1], Constant) and operands[1].value in (1, 2):
+        return operands[0] if operands[1].value == 1 else apply("multiply", operands[0], operands[0])
     if name not in _FOLDED or operands[0].dtype.kind not in "iu":
         return None
     if all(isinstance(one, Constant) for one in operands):
@@ -309,6 +312,15 @@ def _simpler(name: str, operands: tuple[Scalar, ...]) -> Scalar | None:
         return first
     if name == "multiply" and (is_number(first, 0) or is_number(last, 0)):
         return constant(0, first.dtype)
+    return None
+
+
+def _chosen(condition: Scalar, then: Scalar, otherwise: Scalar) -> Scalar | None:
+    """What a select comes to where that is known."""
+    if then is otherwise:
+        return then
+    if isinstance(condition, Constant):
+        return then if condition.value else otherwise
     return None
 
 

@@ -172,7 +172,9 @@ class Draft:
         if not isinstance(lowering, (Element, Statements)) or lowering.valid is None:
             return None
         operands = [Operand(self, operand) for operand in node.operands]
-        condition: Condition = lowering.valid(*operands, **node.parameters)
+        condition: Condition | None = lowering.valid(*operands, **node.parameters)
+        if condition is None:
+            return None
         index = _indices("i", condition.shape)
         place = tuple(constant(0, np.int64) if n == 1 else one for one, n in zip(index, condition.shape, strict=True))
         body: tuple[Statement, ...] = (accumulate(self.output(fault), (), "any", ~condition.rule(place)),)

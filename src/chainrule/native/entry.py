@@ -48,9 +48,11 @@ class Plan:
         state: tuple[int, int, int],
         holds: int = -1,
     ) -> None:
-        self.inputs = tuple(inputs)  # whose types and dtypes must live as long as the words, which are their addresses
+        # Arrays have NumPy's own object for their dtype, which others only equal. All must live as long as the words,
+        # which are their addresses.
+        self.inputs = [(kind, shape, np.dtype(dtype.type)) for kind, shape, dtype in inputs]
         words = [len(inputs), len(outputs), function, *state, holds, id(True), id(False)]
-        for kind, shape, dtype in inputs:
+        for kind, shape, dtype in self.inputs:
             words += [id(kind), id(dtype), len(shape), *shape] if kind is np.ndarray else [id(kind), 0, _header()]
         self.words = np.array([*words, *outputs], np.int64)
 

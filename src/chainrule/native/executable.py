@@ -73,8 +73,10 @@ class Executable:
 
     # ------------------------------------------------------------------------------------------ entered by arrays
 
+    allocate = staticmethod(allocate_result)
+
     def entry(self, kinds: Sequence[type], holds: int | None = None) -> Callable[..., bool] | None:
-        """A function of the inputs, of arrays for the outputs and of a workspace's memory: whether they are as expected.
+        """A function of the inputs, of arrays for the outputs and of a workspace's memory: are they as expected?
 
         `kinds` are the types of the inputs: `np.ndarray`, or numbers that are objects by themselves. Where the program
         is short, the function also runs it, and answers whether the run counts: no operand was refused, and the output

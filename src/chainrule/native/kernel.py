@@ -6,6 +6,7 @@ one number at a time, with its loops around.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ from chainrule.native.point import Point
 from chainrule.native.scalar_code import emit_function
 from chainrule.native.tiles import Tiler
 from chainrule.types import size_of
+
+INLINED_ELEMENTS = 40
+"""Kernels of up to so many elements are put in the place of their calls, where LLVM keeps small places in registers."""
 
 
 class Emitter:
@@ -43,6 +47,8 @@ class Emitter:
         function = ir.Function(self.module, kind, f"{kernel.name}.{len(self.functions)}")
         function.linkage = "internal"
         function.attributes.add("nounwind")
+        if _work(kernel) <= INLINED_ELEMENTS:
+            function.attributes.add("alwaysinline")
         for argument in function.args[: count + 1]:
             argument.add_attribute("noalias")
         builder = ir.IRBuilder(function.append_basic_block())
@@ -51,6 +57,12 @@ class Emitter:
         Body(builder, pointers, self.width, scratch, tuple(share)).emit(kernel.body, {})
         builder.ret_void()
         return function
+
+
+def _work(kernel: Kernel) -> float:
+    """How many elements a kernel computes."""
+    nests = [recognise(one) if isinstance(one, For) else innermost((one,)) for one in kernel.body]
+    return sum(math.inf if nest is None else nest.domain for nest in nests)
 
 
 def signature(kernel: Kernel) -> Any:

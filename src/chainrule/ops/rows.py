@@ -70,6 +70,14 @@ def _add_up(zero: Any, index: Any, rows: Any, length: int) -> np.ndarray:
     return total
 
 
+def _asked_within(x: Any, places: Any) -> Condition | None:
+    """The condition that an index is within bounds; None where `check_index` has seen to that."""
+    checked = places.node
+    if checked.operation is check_index and x.shape[0] == checked.parameters["shape"][checked.parameters["axis"]]:
+        return None
+    return Condition(places.shape, lambda index: is_within(places[index], x.shape[0]))
+
+
 def _scatter_statements(result: Any, index: Any, rows: Any, *, length: int) -> Iterator[Statement]:
     """One row after the other, as they may meet; the elements of a row do not."""
     yield fill(result, 0)
@@ -119,7 +127,7 @@ gather = Operation(
         lambda index, x, places: x[
             (within(places[index[: len(places.shape)]], x.shape[0]), *index[len(places.shape) :])
         ],
-        valid=lambda x, places: Condition(places.shape, lambda index: is_within(places[index], x.shape[0])),
+        valid=_asked_within,
     ),
     latex=r"{{{0}}}_{{{1}}}",
     samples=lambda: [Sample(_ROWS, _PLACES), Sample(F(1, "1/2"), np.array(1)), Sample(_ROWS, np.zeros((0, 2), int))],

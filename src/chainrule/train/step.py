@@ -91,7 +91,7 @@ class Stepper:
             after, score = cond(ended, lambda: self.validate(moved, own, data, validation), lambda: unscored)
             return after, (value, score)
 
-        stay = {**state, "status": status}, (value, np.float64(np.nan))
+        stay = {**ordered, "status": status}, (value, np.float64(np.nan))  # the order may have been drawn in place
         return cond(status == GOING, advance, lambda: stay)
 
     def _order(self, state: dict[str, Any], own: Own, position: Any) -> dict[str, Any]:
