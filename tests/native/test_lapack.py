@@ -355,7 +355,7 @@ def test_the_wrong_triangle_is_noticed(name: str, monkeypatch: pytest.MonkeyPatc
 def test_a_swap_of_rows_that_is_not_counted_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Fortran, "at", _no_swap(Fortran.at))
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
-        CHECKS[name]("float64", 5, ())
+        CHECKS[name]("float64", 3, ())
 
 
 def test_a_refusal_that_is_not_passed_on_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

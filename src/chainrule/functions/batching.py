@@ -17,16 +17,37 @@ from chainrule.trace import is_number
 from chainrule.types import ArrayType
 
 
-def jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, traced once for each structure, shape and dtype of its arguments, and run as a graph.
+def jit(function: Callable[..., Any], wait: bool = True) -> Callable[..., Any]:
+    """The same function, traced once for each structure, shape and dtype of its arguments, and run as machine code.
 
     Arguments that are not numbers or arrays (strings, None, functions) are part of the signature. Python's decisions on
-    traced values become guards: a call that would decide otherwise is traced anew and kept beside the first.
+    traced values become guards: a call that would decide otherwise is traced anew and kept beside the first. After ten
+    traces a `RetraceWarning` says which argument or which decision keeps changing.
+
+    Args:
+        function: any function of pytrees of arrays.
+        wait: whether a call that needs compilation waits for it. If not, the NumPy evaluator runs the graph until the
+            compiler, in a thread beside, is done. Then the last bits of a result (the order of a sum, the rounding of
+            `exp`) depend on which of the two came first, so on timing.
+
+    Returns:
+        A function of the same arguments. Its attribute `show(*args, after=...)` is the text of what a stage of the
+        compilation makes of it: "trace", "guards", "share_loops", "fold" (graphs), "expand" (a graph in operations that
+        have loops), "fuse", "join", "arena" (steps, loops and memory), "llvm", "optimized" and "assembly".
+
+    Raises:
+        AllocationError: there is no memory for the results, before anything is computed.
 
     >>> import numpy as np
     >>> double = jit(lambda x: x * 2)
     >>> double(np.array([1.0, 2.0]))
     array([2., 4.])
+    >>> double.show(np.ones(2), after="trace")
+    graph(x: float64[2]) {
+      %1: float64[] = constant(2.0)
+      %2: float64[2] = multiply(x, %1)
+      return %2
+    }
     """
 
     def prepare(leaves: Sequence[Any], structure: Structure) -> Prepared:
@@ -39,7 +60,7 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
             traced.outer,
         )
 
-    return Remembered(function, prepare, "jit").as_function()
+    return Remembered(function, prepare, "jit", wait=wait).as_function()
 
 
 def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:

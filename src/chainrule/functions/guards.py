@@ -6,11 +6,13 @@ does where they do not hold must then do no harm: it may compute nonsense, but i
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from chainrule.graph import Graph, Node, constant
+from chainrule.graph import Graph, constant
 from chainrule.trace import Guard
 from chainrule.types import is_floating
 
@@ -29,18 +31,17 @@ def with_guards(graph: Graph, guards: Sequence[Guard]) -> Graph:
       return %1, %3
     }
     """
-    truth, *others = map(_agrees, guards)
-    for other in others:
-        truth = np.logical_and(truth, other)
+    truth = functools.reduce(np.logical_and, map(_agrees, guards))
     return Graph(graph.inputs, [*graph.outputs, truth])
 
 
-def _agrees(guard: Guard) -> Node:
+def _agrees(guard: Guard) -> Any:
     """Whether a node has the value that was decided on, as `Guard.holds` asks: NaN is NaN, and -0.0 is not 0.0."""
-    node, value = guard.node, guard.value
+    node: Any = guard.node
+    value = guard.value
     if value.dtype == bool and not value.ndim:
         return node if value else np.logical_not(node)
-    then = constant(value)
+    then: Any = constant(value)
     same = np.equal(node, then)
     if is_floating(value.dtype):
         same = np.logical_and(same, np.equal(np.signbit(node), np.signbit(then)))

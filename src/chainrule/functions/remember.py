@@ -20,6 +20,7 @@ from chainrule.functions.environment import Environment
 from chainrule.functions.prepared import Entry, Finish, Prepared, owned
 from chainrule.functions.retracing import History
 from chainrule.functions.shortcut import MISSED, Shortcut
+from chainrule.functions.show import Listing, show
 from chainrule.graph import Graph, Node, as_node, substitute
 from chainrule.pytree import Structure, flatten
 from chainrule.trace import Traced, TracedInput, is_number
@@ -105,7 +106,12 @@ class Remembered:
                     return result
             return at_length(args, kwargs)
 
+        transformed.show = self.show  # type: ignore[attr-defined]
         return transformed
+
+    def show(self, *args: Any, after: str = "fold", **kwargs: Any) -> Listing:
+        """What a stage of the compilation makes of the function for arguments like these."""
+        return show(self.prepare(*flatten((args, kwargs))), after)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The transformed function at these arguments."""

@@ -131,7 +131,7 @@ class _Source:
         else:
             self.unless(f"type({name}) is {self.keep(kind)}")
             children, memory = self.variable(), self.variable()
-            self.lines.append(f"{children}, {memory} = {self.keep(rule_of(kind)[0])}({name})")
+            self.lines.append(f"{children}, {memory} = {self.keep(_rule(kind)[0])}({name})")
             self.unless(f"{memory} == {self.keep(structure.memory)}")
             self.take_sequence(structure, children)
 
@@ -203,7 +203,7 @@ class _Source:
         if structure.kind is dict:
             keys = map(self.keep, structure.memory)
             return f"{{{', '.join(f'{key}: {part}' for key, part in zip(keys, parts, strict=True))}}}"
-        made = self.keep(rule_of(structure.kind)[1])
+        made = self.keep(_rule(structure.kind)[1])
         return f"{made}({self.keep(structure.memory)}, ({''.join(f'{part}, ' for part in parts)}))"
 
     def run(self) -> None:
@@ -231,3 +231,8 @@ class _Source:
 def _kind(leaf: Any) -> type:
     """The type of what the entry gets for a leaf."""
     return np.ndarray if type(leaf) in (bool, int) else type(leaf)
+
+
+def _rule(kind: type) -> Any:
+    """How a container that was taken apart is taken apart and put together."""
+    return rule_of(kind)

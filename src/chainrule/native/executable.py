@@ -27,7 +27,7 @@ from chainrule.native.workspace import Workspace, allocate_result
 
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p))
 HOLD_GIL_BELOW = 10_000.0  # nanoseconds
-_MOST_FREE = 8
+_MOST_FREE, _LARGE_BYTES = 8, 1 << 20
 
 
 class Executable:
@@ -85,13 +85,13 @@ class Executable:
         """
         inputs = [(kind, *one) for kind, one in zip(kinds, self.inputs, strict=True)]
         count = len(inputs)
-        state = self.take()  # to learn where its state is
-        self.free.append(state)
+        workspace = self.take()  # to learn where its state is
+        self._give(workspace)
         plan = Plan(
             inputs,
             range(count, count + len(self.outputs)),
             self.address if self.short else 0,
-            (state.state_at, BARRIER_BYTES, STATE_BYTES),
+            (workspace.state_at, BARRIER_BYTES, STATE_BYTES),
             -1 if holds is None else count + holds,
         )
         return make_entry(plan, self)
@@ -121,7 +121,7 @@ class Executable:
         return workspace
 
     def _give(self, workspace: Workspace) -> None:
-        if len(self.free) < _MOST_FREE:
+        if len(self.free) < (_MOST_FREE if len(workspace.memory) < _LARGE_BYTES else 1):
             self.free.append(workspace)
 
     def _start(self, workspace: Workspace) -> bool:
@@ -173,7 +173,7 @@ def _view(address: int | None, place: Place) -> np.ndarray:
     """The memory of a place as an array."""
     if not place.bytes:
         return np.empty(place.type.shape, place.type.dtype)
-    memory = (ctypes.c_char * place.bytes).from_address(address or 0)
+    memory: Any = (ctypes.c_char * place.bytes).from_address(address or 0)
     return np.frombuffer(memory, place.type.dtype).reshape(place.type.shape)
 
 

@@ -7,10 +7,11 @@ Anatomy of high-performance matrix multiplication, 2008, for the shape of the ar
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
-from chainrule.loops import Apply, Load, Scalar, in_order
+from chainrule.loops import Apply, Index, Load, Scalar, in_order
 from chainrule.loops.affine import address, uses
 from chainrule.native.nest import Axis, Nest
 from chainrule.native.transpose import crossed_axis
@@ -23,14 +24,13 @@ _PLAIN = {"add", "subtract", "multiply", "negative", "absolute", "maximum", "min
 
 @dataclass(frozen=True)
 class Mapping:
-    """`along` is the axis of the lanes (None: one number at a time). `rows` and `vectors` are those of a tile; the rows
-    follow the axis `down`."""
+    """`along` is the axis of the lanes (None: one number at a time). A tile has so many `vectors` along it, and along
+    each axis of `downs` so many rows."""
 
     along: Axis | None
     lanes: int
-    down: Axis | None
-    rows: int
-    vectors: int
+    downs: tuple[tuple[Axis, int], ...] = ()
+    vectors: int = 1
     panel: tuple[Load, ...] = ()
     """The loads that a tile's rows share and that are worth copying first, to be read one after another."""
     crossed: Axis | None = None
@@ -50,16 +50,16 @@ def choose(nest: Nest, vector_bytes: int) -> Mapping:
             if axis.extent > 1:
                 candidates.append((_cost(nest, axis, lanes, True), 10 + number, axis))
     if not candidates:
-        return Mapping(None, 1, None, 1, 1)
+        return Mapping(None, 1)
     _, _, along = min(candidates, key=lambda one: one[:2])
     across = any(axis is along for axis in nest.inner)
     stored = nest.outer[-1] if nest.outer else None
     crossed = crossed_axis(nest, stored, lanes)
     if crossed is not None:
-        return Mapping(stored, lanes, crossed, lanes, 1, crossed=crossed)
-    down, rows, vectors = _tile(nest, along, lanes, across, 32 if vector_bytes == 64 else 16)
-    panel = _panel(nest, along, lanes, down, rows, vectors) if down is not None and not across else ()
-    return Mapping(along, lanes, down, rows, vectors, panel)
+        return Mapping(stored, lanes, ((crossed, lanes),), crossed=crossed)
+    downs, vectors = _tile(nest, along, lanes, across, 32 if vector_bytes == 64 else 16)
+    panel = _panel(nest, along, lanes, downs, vectors) if downs and not across else ()
+    return Mapping(along, lanes, downs, vectors, panel)
 
 
 def grain_of(extent: int) -> int:
@@ -79,9 +79,7 @@ def splits(nest: Nest, vector_bytes: int) -> bool:
     grain = grain_of(nest.leading_extent) * (first.extent // nest.leading_extent)
     if plan.along is not None and first.index is plan.along.index:
         return grain % plan.lanes == 0
-    if plan.down is not None and first.index is plan.down.index:
-        return grain % plan.rows == 0
-    return True
+    return all(first.index is not axis.index or grain % rows == 0 for axis, rows in plan.downs)
 
 
 def _numbers(nest: Nest) -> list[Scalar]:
@@ -116,49 +114,77 @@ def _cost(nest: Nest, axis: Axis, lanes: int, across: bool) -> float:
     return total
 
 
-def _tile(nest: Nest, along: Axis, lanes: int, across: bool, registers: int) -> tuple[Axis | None, int, int]:
+def _tile(
+    nest: Nest, along: Axis, lanes: int, across: bool, registers: int
+) -> tuple[tuple[tuple[Axis, int], ...], int]:
+    """The rows and vectors of the tile that takes the fewest cycles for a step of the fold."""
     if nest.fold is None:
-        return None, 1, 1
-    heavy = sum(1 for one in in_order([nest.fold.value]) if isinstance(one, Apply) and one.function not in _PLAIN)
-    down = _shared_axis(nest, along)
-    if across:
-        rows = max(r for r in _row_counts(down) if r <= 4) if down is not None and not heavy else 1
-        return (down if rows > 1 else None), rows, 1
-    columns = math.ceil(along.extent / lanes)
-    if heavy:
-        return None, 1, min(columns, 2)
-    best = (math.inf, 0, 1, 1)
-    for vectors in range(1, min(columns, 4) + 1):
-        for rows in _row_counts(down):
-            if rows * vectors + vectors + 1 > registers:
+        return (), 1
+    columns = 1 if across else math.ceil(along.extent / lanes)
+    if any(isinstance(one, Apply) and one.function not in _PLAIN for one in in_order([nest.fold.value])):
+        return (), min(columns, 2)
+    moving = [uses(load, nest.facts) for load in nest.loads(nest.fold.value)]
+    others = [axis for axis in nest.outer if axis is not along and axis.extent > 1]
+    shared = [axis for axis in others if any(axis.index not in used for used in moving)]
+    pairs = [(), *((axis,) for axis in shared), *itertools.combinations(shared, 2)]
+    best: tuple[float, int, tuple[tuple[Axis, int], ...], int] = (math.inf, 0, (), 1)
+    for axes in pairs:
+        for rows in itertools.product(*(_row_counts(nest, axis) for axis in axes)):
+            if any(count == 1 for count in rows):
                 continue
-            time = _time(columns, vectors, down.extent if down is not None else 1, rows)
-            best = min(best, (time, -rows * vectors, vectors, rows))
-    _, _, vectors, rows = best
-    return (down if rows > 1 else None), rows, vectors
+            for vectors in range(1, min(columns, 4) + 1):
+                time = _time(moving, along, columns, vectors, list(zip(axes, rows, strict=True)), across, registers)
+                if (time, math.prod(rows)) < best[:2]:
+                    best = time, math.prod(rows), tuple(zip(axes, rows, strict=True)), vectors
+    return best[2], best[3]
 
 
-def _row_counts(down: Axis | None) -> list[int]:
-    """Powers of two, so that tiles fit into grains; a short axis may be a tile of its own."""
-    if down is None:
-        return [1]
-    return sorted(
-        {*(rows for rows in (1, 2, 4, 8) if rows <= down.extent), *([down.extent] if down.extent < 8 else [])}
-    )
+def _row_counts(nest: Nest, axis: Axis) -> list[int]:
+    """Powers of two, so that tiles fit into grains; a short axis that is not shared out may be a tile of its own."""
+    counts = {rows for rows in (1, 2, 4, 8) if rows <= axis.extent}
+    if axis.extent < 8 and (axis.index is not nest.outer[0].index or len(nest.outer) == 1):
+        counts.add(axis.extent)
+    return sorted(counts)
 
 
-def _panel(nest: Nest, along: Axis, lanes: int, down: Axis, rows: int, vectors: int) -> tuple[Load, ...]:
+def _time(
+    moving: list[frozenset[Index]],
+    along: Axis,
+    columns: int,
+    vectors: int,
+    rows: list[tuple[Axis, int]],
+    across: bool,
+    registers: int,
+) -> float:
+    """The cycles of one step of the fold for all results along the axes of a tile."""
+    held = vectors * math.prod(count for _, count in rows)
+    loads = 0
+    for used in moving:
+        times = math.prod(count for axis, count in rows if axis.index in used)
+        loads += times * (vectors if along.index in used and not across else 1)
+    if held + (vectors if not across else min(4, loads)) + 2 > registers:
+        return math.inf
+    tiles = math.ceil(columns / vectors) * math.prod(math.ceil(axis.extent / count) for axis, count in rows)
+    ragged = sum(axis.extent % count > 0 for axis, count in rows) + (columns % vectors > 0)
+    cycles = max(held / 2, loads / 2, 1.0 if across else 4.0) + 0.5
+    missing = math.prod(axis.extent for axis, _ in rows)
+    return tiles * cycles / (columns * missing) * (1 + held / 1000 + ragged / 50)
+
+
+def _panel(nest: Nest, along: Axis, lanes: int, downs: tuple[tuple[Axis, int], ...], vectors: int) -> tuple[Load, ...]:
     """The loads worth a panel: spread over more memory than the nearest cache has, and read for many tiles."""
     assert nest.fold is not None
     steps = math.prod(axis.extent for axis in nest.inner)
+    tiles = math.prod(axis.extent / rows for axis, rows in downs)
     found = []
     for load in nest.loads(nest.fold.value):
         used, place = uses(load, nest.facts), address(load.operands, load.buffer.shape)
-        if along.index not in used or down.index in used or place.others:
+        fixed = all(axis.index not in used for axis in nest.outer if axis is not along)
+        if along.index not in used or not fixed or place.others:
             continue
         size = steps * vectors * lanes * load.dtype.itemsize
         spread = max((abs(place.indices.get(axis.index, 0)) for axis in nest.inner), default=0) * load.dtype.itemsize
-        if size >= _NEAR_BYTES and spread >= _FAR_BYTES and down.extent >= _MANY_TILES * rows:
+        if size >= _NEAR_BYTES and spread >= _FAR_BYTES and tiles >= _MANY_TILES:
             found.append(load)
     return tuple(found)
 
@@ -167,36 +193,3 @@ def panel_bytes(nest: Nest, plan: Mapping) -> int:
     """The memory that a thread needs for the panels of a nest."""
     steps = math.prod(axis.extent for axis in nest.inner)
     return sum(steps * plan.vectors * plan.lanes * load.dtype.itemsize for load in plan.panel)
-
-
-def _time(columns: int, vectors: int, extent: int, rows: int) -> float:
-    """The cycles of one step of the fold over all tiles, whole and partial."""
-
-    def one(r: int, v: int) -> float:
-        return max(r * v / 2, (r + v) / 2, 4.0) + 0.5
-
-    total, code = 0.0, 0
-    for count, r in ((extent // rows, rows), (1, extent % rows)):
-        for many, v in ((columns // vectors, vectors), (1, columns % vectors)):
-            if count and r and many and v:
-                total += count * many * one(r, v)
-                code += r * v
-    return total * (1 + code / 1000)
-
-
-def _shared_axis(nest: Nest, along: Axis) -> Axis | None:
-    """The outer axis along which most of what moves along the lanes stays: its loads serve every row of a tile."""
-    assert nest.fold is not None
-    best: tuple[int, int] | None = None
-    found = None
-    for number, axis in enumerate(nest.outer):
-        if axis is along or axis.extent < 2:
-            continue
-        staying = 0
-        for load in nest.loads(nest.fold.value):
-            used = uses(load, nest.facts)
-            if along.index in used and axis.index not in used:
-                staying += 1
-        if staying and (best is None or (staying, number) > best):
-            best, found = (staying, number), axis
-    return found

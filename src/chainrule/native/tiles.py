@@ -8,6 +8,7 @@ vectors alone.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -57,7 +58,8 @@ class Tiler:
             self._divide(*share)
         if any(axis.extent == 0 for axis in nest.outer):
             return
-        loose = [axis for axis in nest.outer if axis is not plan.along and axis is not plan.down]
+        tiled = {axis.index for axis, _ in plan.downs}
+        loose = [axis for axis in nest.outer if axis is not plan.along and axis.index not in tiled]
         self._loops(loose, self.point, self._columns)
 
     def _divide(self, thread: Any, threads: Any) -> None:
@@ -193,23 +195,25 @@ class Tiler:
             count = last or plan.lanes
             point.store(panel, place, point.value(load, shift, count), shift)
 
-    def _rows(self, point: Point, counts: list[int | None]) -> None:
-        """Tiles along the rows: whole ones, then what is left."""
-        down, rows = self.plan.down, self.plan.rows
-        if down is None:
-            self._tile(point, 1, counts)
+    def _rows(self, point: Point, counts: list[int | None], taken: tuple[tuple[Index, int], ...] = ()) -> None:
+        """Tiles along the rows, of one axis after another: whole ones, then what is left."""
+        if len(taken) == len(self.plan.downs):
+            self._tile(point, taken, counts)
             return
-        for base in self._each(down, rows):
-            self._tile(point.at({down.index: base}), rows, counts)
-        rest = down.extent % rows
+        axis, rows = self.plan.downs[len(taken)]
+        for base in self._each(axis, rows):
+            self._rows(point.at({axis.index: base}), counts, (*taken, (axis.index, rows)))
+        rest = axis.extent % rows
         if rest:
-            for _ in self._rest(down):
-                self._tile(point.at({down.index: number(down.extent - rest)}), rest, counts)
+            for _ in self._rest(axis):
+                start = number(axis.extent - rest)
+                self._rows(point.at({axis.index: start}), counts, (*taken, (axis.index, rest)))
 
     # ------------------------------------------------------------------------------------------------ one tile
 
-    def _tile(self, point: Point, rows: int, counts: list[int | None]) -> None:
-        if self.plan.crossed is not None and rows == self.plan.lanes and counts == [self.plan.lanes]:
+    def _tile(self, point: Point, rows: tuple[tuple[Index, int], ...], counts: list[int | None]) -> None:
+        lanes = self.plan.lanes
+        if self.plan.crossed is not None and rows == ((self.plan.crossed.index, lanes),) and counts == [lanes]:
             self._transpose(point)
             return
         shifts = list(self._shifts(rows, counts))
@@ -233,13 +237,13 @@ class Tiler:
         for k, row in enumerate(transposed(self.builder, rows)):
             point.store(target.buffer, target.indices, row, {crossed.index: k})
 
-    def _shifts(self, rows: int, counts: list[int | None]) -> Iterator[tuple[dict[Index, int], int | None]]:
+    def _shifts(
+        self, rows: tuple[tuple[Index, int], ...], counts: list[int | None]
+    ) -> Iterator[tuple[dict[Index, int], int | None]]:
         plan = self.plan
-        for row in range(rows):
+        for place in itertools.product(*(range(count) for _, count in rows)):
             for vector, count in enumerate(counts):
-                shift = {}
-                if plan.down is not None:
-                    shift[plan.down.index] = row
+                shift = {index: by for (index, _), by in zip(rows, place, strict=True)}
                 if plan.along is not None and not self.across:
                     shift[plan.along.index] = vector * plan.lanes
                 yield shift, count

@@ -31,7 +31,7 @@ SIGNATURES: Mapping[str, str] = MappingProxyType(
         "trsm": "cccciiddidi",
     }
 )
-_LETTERS = {"int": "i", "char": "c", "double": "d", "d": "d"}
+_LETTERS = {"int": "i", "char": "c", "double": "d"}
 # Workspaces are counted in whole numbers of 32 bits. The longest is gesdd's, four squares of the matrix and a little.
 _MOST_ELEMENTS = 1 << 28
 
@@ -68,7 +68,7 @@ def letters_of(words: str) -> str:
     """
     result, _, arguments = words.partition(" (")
     kinds = [word.rpartition(" *")[0] for word in arguments.removesuffix(")").split(", ")]
-    letters = (_LETTERS.get(kind) or _LETTERS.get(kind.rpartition("_")[2], "?") for kind in kinds)
+    letters = ("d" if kind.endswith("_d") else _LETTERS.get(kind, "?") for kind in kinds)
     return "".join(letters) if result == "void" else "?"
 
 
