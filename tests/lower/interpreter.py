@@ -55,9 +55,12 @@ class Machine:
             return self.outputs[place]
         if place.kind == "constant":
             return np.asarray(place.value)
+        return self.memory(place).view(place.type.dtype).reshape(place.type.shape)
+
+    def memory(self, place: Place) -> np.ndarray:
+        """The bytes of a local place."""
         assert 0 <= place.offset <= self.arena.size - place.bytes
-        memory = self.arena[place.offset : place.offset + place.bytes]
-        return memory.view(place.type.dtype).reshape(place.type.shape)
+        return self.arena[place.offset : place.offset + place.bytes]
 
     def run(self, steps: Sequence[Step]) -> None:
         """Run steps one after another."""

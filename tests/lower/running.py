@@ -17,8 +17,8 @@ import chainrule.lower
 from chainrule.evaluate import Program as Evaluator
 from chainrule.graph import Graph, Input, Sample, apply
 from chainrule.loops import Buffer, Kernel, parse_kernel, verify
+from chainrule.lower import lower
 from chainrule.lower.program import Program, Run, leaves
-from chainrule.native import executable as executables
 from chainrule.native.code import POINTER, WORD, number
 from chainrule.native.engine import compile_ir
 from chainrule.native.executable import Executable
@@ -95,7 +95,7 @@ def _all_stored(lay_out: Any) -> Any:
 def _patches(name: str) -> list[Any]:
     from chainrule.lower import block
 
-    one_by_one = Mapping(None, 1, None, 1, 1)
+    one_by_one = Mapping(None, 1)
     return {
         "packing": lambda: [mock.patch.object(block, "pack", lambda run, new_place: [run])],
         "join": lambda: [mock.patch.object(chainrule.lower, "join", lambda program: program)],
@@ -155,7 +155,7 @@ def verified(graph: Graph, scratch: Any = lambda *_: 0) -> Program:
     A result may also be what a kernel works in: it is checked as a temporary. That all of it is written, the
     interpreter of programs sees. What reads its own earlier results across two axes is beyond the verifier's proofs.
     """
-    program = chainrule.lower.lower(graph, scratch)
+    program = lower(graph, scratch)
     for step in leaves(program.steps):
         if isinstance(step, Run) and step.kernel.name not in UNPROVED:
             verify(parse_kernel(str(step.kernel).replace("output ", "temporary ")))
@@ -166,12 +166,24 @@ def compiled(graph: Graph, *, width: int | None = None, off: Sequence[str] = (),
     """The graph as machine code, with vectors of some width, passes turned off, and all that can be split split."""
     with ExitStack() as stack:
         stack.enter_context(without(*off))
-        stack.enter_context(mock.patch.object(executables, "lower", verified))
+        stack.enter_context(mock.patch.object(chainrule.lower, "lower", verified))
+        stack.enter_context(mock.patch("chainrule.native.build._identity", lambda _: None))  # of the cache, if any
         if width is not None:
-            stack.enter_context(mock.patch.object(executables, "vector_bytes", lambda: width))
+            stack.enter_context(mock.patch("chainrule.native.build.vector_bytes", lambda: width))
         if split:
             stack.enter_context(everything_split())
-        return Executable(graph)
+        made = Executable(graph)
+    made.contention = Unworried()  # type: ignore[assignment]
+    return made
+
+
+class Unworried:
+    """What has as many threads as it is told to, however busy the machine is."""
+
+    alone = False
+
+    def judge(self, *_: Any) -> None:
+        """Learn nothing from a run."""
 
 
 def reference(graph: Graph, values: Sequence[Any]) -> list[np.ndarray]:

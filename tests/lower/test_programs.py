@@ -16,7 +16,6 @@ from tests.lower.running import (
     WIDTHS,
     check,
     compiled,
-    everything_split,
     graph_of,
     graph_of_sample,
     reference,
@@ -74,8 +73,7 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(name):
     graph, values, expected = setting(name)
     alone = compiled(graph).run(values)
     check(expected, alone)
-    with everything_split():
-        made = compiled(graph)
+    made = compiled(graph, split=True)
     assert made.threaded
     for count in THREADS:
         with threads(count):

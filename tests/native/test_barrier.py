@@ -14,7 +14,8 @@ import pytest
 from llvmlite import ir
 
 from chainrule.native import barrier, compile_ir
-from chainrule.native.barrier import BARRIER_BYTES, WORD, emit_barrier, emit_pause, emit_share, emit_yield
+from chainrule.native.barrier import WORD, emit_barrier, emit_pause, emit_share, emit_yield
+from chainrule.native.state import BARRIER_BYTES
 from chainrule.native.host import Machine
 from chainrule.native.team import Team
 

@@ -226,6 +226,12 @@ def test_a_loop_solves_in_each_step() -> None:
 
 
 @pytest.mark.usefixtures("_compiled")
+def test_one_program_works_on_matrices_of_several_sizes() -> None:
+    minors = cr.jit(lambda a: np.linalg.det(a) + np.linalg.det(a[:3, :3]) + np.linalg.det(a[:2, :2]))
+    np.testing.assert_allclose(minors(A), sum(np.linalg.det(A[:n, :n]) for n in (4, 3, 2)), rtol=1e-12)
+
+
+@pytest.mark.usefixtures("_compiled")
 def test_a_branch_that_is_not_taken_refuses_nothing() -> None:
     @cr.jit
     def careful(a: Any) -> Any:

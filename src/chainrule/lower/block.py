@@ -13,7 +13,19 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.graph import Constant, Element, Evaluated, Flow, Fold, Graph, Node, Routine, SameElements, Statements
+from chainrule.graph import (
+    Constant,
+    Element,
+    Evaluated,
+    Flow,
+    Fold,
+    Graph,
+    Node,
+    Routine,
+    SameElements,
+    Statements,
+    project,
+)
 from chainrule.lower.build import Draft
 from chainrule.lower.cost import cost_of
 from chainrule.lower.expand import expand, lowering_of
@@ -95,7 +107,7 @@ class Block:
         if node not in self.places:
             if node in self.layout.renamed:
                 self.places[node] = self.place(node.operands[0])
-            elif node.operation is not None and node.operation.name == "project":
+            elif node.operation is not None and node.operation is project:
                 self.places[node] = self.results(node.operands[0])[node.parameters["index"]]
             else:
                 self.places[node] = self.maker.local(node.type)
@@ -153,7 +165,7 @@ class Block:
                 case Routine():
                     yield self._call(node, lowering)
                 case Evaluated():
-                    if node.operation.name != "project":
+                    if node.operation is not project:
                         yield self._evaluate(node)
             yield from (check for check in checks if not own.isdisjoint(check.reads))  # of what the group makes
 
@@ -234,7 +246,7 @@ class Block:
         ]
 
     def _is_part(self, node: Node) -> bool:
-        return node.operation.name == "project"
+        return node.operation is project
 
     @property
     def computed(self) -> dict[Node, list[Node]]:

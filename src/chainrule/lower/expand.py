@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.graph import Composed, Constant, Graph, Input, Lowering, Node, Routine, apply, in_order
+from chainrule.graph import Composed, Constant, Graph, Input, Lowering, Node, Routine, apply, in_order, project
 from chainrule.source import located
 
 
@@ -43,7 +43,7 @@ def _expanded(node: Node, made: dict[Node, Any], bodies: dict[Graph, Graph]) -> 
             parts = lowering.rule(*operands, **parameters)
             if parts is not None:
                 return _again(parts, operands, made, bodies)
-        if node.operation.name == "project" and isinstance(operands[0], tuple):
+        if node.operation is project and isinstance(operands[0], tuple):
             return operands[0][parameters["index"]]
         for name, value in parameters.items():
             if isinstance(value, Graph):

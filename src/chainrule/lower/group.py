@@ -7,9 +7,10 @@ moments and parameters of a training step are one kernel, which reads each old o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chainrule.graph import Element, Node
+from chainrule.graph import Element, Node, project
 from chainrule.lower.expand import lowering_of
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _needs(block: Block, roots: list[Node]) -> dict[Node, list[Node]]:
     layout = block.layout
 
     def source(node: Node) -> Node | None:
-        while node in layout.renamed or (node.operation is not None and node.operation.name == "project"):
+        while node in layout.renamed or (node.operation is not None and node.operation is project):
             node = node.operands[0]
         return node if node.operation is not None else None
 
@@ -111,7 +112,10 @@ def _sound(block: Block, joined: list[Node]) -> bool:
     return not any(place in mine for place in run.reads) and not draft.again
 
 
-def _ordered(members, needed, number) -> list[tuple[Node, ...]]:  # type: ignore[no-untyped-def]
+def _ordered(
+    members: dict[Node, list[Node]], needed: Callable[[Node], set[Node]], number: dict[Node, int]
+) -> list[tuple[Node, ...]]:
+    """The groups, each after those that it needs."""
     order: list[tuple[Node, ...]] = []
     done: set[Node] = set()
     for start in sorted(members, key=number.__getitem__):

@@ -9,7 +9,7 @@ A loop's carries come to be worked on in place in this way, through any depth of
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from chainrule.loops import Accumulate, For, Load, Scalar, Store, in_order, same, scalars_of, statements
@@ -189,7 +189,8 @@ class Pair:
                 )
         return self._before_leaf(step, live)
 
-    def _around(self, live: Live, once) -> Live:  # type: ignore[no-untyped-def]
+    def _around(self, live: Live, once: Callable[[Live], Live]) -> Live:
+        """What is needed before a loop: as much as needs be for it to come round to itself."""
         found = live
         while True:
             grown = found | live | once(found)

@@ -118,8 +118,9 @@ def _totals(order: Sequence[Node]) -> dict[Node, int]:
 def _times(reader: Node, node: Node) -> float:
     """How often a reader asks for each element of a node."""
     domain = size_of(reader.shape)
-    if isinstance(lowering_of(reader), Fold):
-        domain *= math.prod(lowering_of(reader).extents(*reader.operands, **reader.parameters))
+    lowering = lowering_of(reader)
+    if isinstance(lowering, Fold):
+        domain *= math.prod(lowering.extents(*reader.operands, **reader.parameters))
     return domain / max(1, size_of(node.shape))
 
 

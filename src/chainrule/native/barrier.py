@@ -21,13 +21,7 @@ from typing import Any
 from llvmlite import ir
 
 from chainrule.native.host import host_machine
-
-# The bytes of a barrier, to be zero at first, and their alignment. Nothing else may stand in its cache line: 64 bytes,
-# but lines are fetched in pairs on x86-64, and are 128 bytes long on Apple's processors.
-BARRIER_BYTES = 128
-
-LOST = 64
-"""Where in the memory of a barrier it counts how often a thread yielded to others: how long the threads waited."""
+from chainrule.native.state import LOST
 
 WORD = ir.IntType(64)
 POINTER = ir.PointerType()
@@ -43,7 +37,7 @@ _GENERATION = 1 << 32
 def emit_barrier(builder: ir.IRBuilder, barrier: Any, thread: Any, threads: Any) -> None:
     """Emit the wait of a thread until all `threads` threads of the run have come to a barrier.
 
-    `barrier` points to `BARRIER_BYTES` bytes, so aligned, zero before their first use and this barrier's alone;
+    `barrier` points to `state.BARRIER_BYTES` bytes, so aligned, zero before their first use and this barrier's alone;
     `threads` is an integer of 64 bits, and so is `thread`, which this kind of barrier does not need. The threads of a
     run pass the same barriers in the same order. Where `threads` is 1, a branch is all that is executed.
 

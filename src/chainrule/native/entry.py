@@ -14,47 +14,17 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from chainrule.native.engine import compile_ir
-from chainrule.native.entry_code import READABLE, Layout, entry_module
+from chainrule.native.plan import READABLE, WORD_BYTES, Layout, Plan, header_bytes
 
 _FASTCALL = 0x0080  # METH_FASTCALL of methodobject.h
-_WORD_BYTES = 8
 _NUMBERS = (1.5, *(kind(1.5) for kind in (np.float64, np.float32, np.int64, np.int32, np.bool_)))
-
-
-class Plan:
-    """What an entry expects and does: the words that the compiled function reads.
-
-    Args:
-        inputs: for each input its type and, of an array, its shape and dtype.
-        outputs: for each array that takes a result the number of its word in the table of the run.
-        function: the address of the function that is run; 0 to fill the table only.
-        state: of the state that is cleared before a run the offset, from the table on; in it the offset of the flags,
-            which are zero after a run that counts; and its bytes.
-        holds: the word of the table with the address of a truth value without which the run does not count; -1 if none.
-    """
-
-    def __init__(
-        self,
-        inputs: Sequence[tuple[type, tuple[int, ...], np.dtype]],
-        outputs: Sequence[int],
-        function: int,
-        state: tuple[int, int, int],
-        holds: int = -1,
-    ) -> None:
-        # Arrays have NumPy's own object for their dtype, which others only equal. All must live as long as the words,
-        # which are their addresses.
-        self.inputs = [(kind, shape, np.dtype(dtype.type)) for kind, shape, dtype in inputs]
-        words = [len(inputs), len(outputs), function, *state, holds, id(True), id(False)]
-        for kind, shape, dtype in self.inputs:
-            words += [id(kind), id(dtype), len(shape), *shape] if kind is np.ndarray else [id(kind), 0, _header()]
-        self.words = np.array([*words, *outputs], np.int64)
 
 
 def make_entry(plan: Plan, code: object = None) -> Callable[..., bool] | None:
@@ -76,7 +46,13 @@ def _maker() -> Callable[[_Bound], Any] | None:
     if layout is None:
         return None
     increase = ctypes.cast(ctypes.pythonapi.Py_IncRef, ctypes.c_void_p).value or 0
-    compiled = compile_ir(lambda: entry_module(layout), identity=f"entry {layout}", symbols={"Py_IncRef": increase})
+
+    def emit() -> Any:
+        from chainrule.native.entry_code import entry_module  # which is not needed where the cache has the code
+
+        return entry_module(layout)
+
+    compiled = compile_ir(emit, identity=f"entry {layout}", symbols={"Py_IncRef": increase})
     method = _Method(b"run", compiled.address("enter"), _FASTCALL, None)
     make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
         ("PyCFunction_NewEx", ctypes.pythonapi)
@@ -113,18 +89,13 @@ class _Bound(np.ndarray):
 # --- What is where in an object ---------------------------------------------------------------------------------------
 
 
-def _header() -> int:
-    """The bytes of the header of an object."""
-    return object.__basicsize__
-
-
 @cache
 def array_layout() -> Layout | None:
     """Where the fields of an array stand, None where that is not as it is known."""
     locked = getattr(sys, "_is_gil_enabled", lambda: True)()  # an entry runs on memory that only one thread may use
-    if not locked or sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != _WORD_BYTES:
+    if not locked or sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != WORD_BYTES:
         return None
-    head = _header()
+    head = header_bytes()
     layout = Layout(type=head - 8, data=head, axes=head + 8, lengths=head + 16, descriptor=head + 40, flags=head + 48)
     return layout if all(agrees(layout, array) for array in _samples()) else None
 
@@ -163,7 +134,7 @@ def _readable_numbers() -> frozenset[type]:
     found = (
         (
             type(number),
-            np.asarray(number).tobytes() == ctypes.string_at(id(number) + _header(), np.asarray(number).nbytes),
+            np.asarray(number).tobytes() == ctypes.string_at(id(number) + header_bytes(), np.asarray(number).nbytes),
         )
         for number in _NUMBERS
     )

@@ -1,36 +1,37 @@
 """The compiled half of an entry: a function of CPython's that looks into arrays itself, as LLVM IR.
 
 `ptr enter(ptr self, ptr arguments, i64 count)` has the convention of `METH_FASTCALL`. `self` is an array of words, the
-plan of the entry (see `entry.py`), and the arguments are the inputs, the outputs and the memory of the run, as objects.
+plan of the entry (see `plan.py`), and the arguments are the inputs, the outputs and the memory of the run, as objects.
 It answers True or False, as objects; False where an argument is not what the plan says, or the run does not count.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from llvmlite import ir
 
 from chainrule.native.code import POINTER, WORD, counted, number
+from chainrule.native.plan import (
+    AXES,
+    DESCRIPTOR,
+    FLAGS,
+    FUNCTION,
+    HEAD,
+    HOLDS,
+    INPUTS,
+    LENGTHS,
+    NO,
+    OUTPUTS,
+    READABLE,
+    STATE,
+    STATE_BYTES,
+    TYPE,
+    YES,
+    Layout,
+)
 
-# The words at the head of a plan. Those of the inputs follow, then the places of the outputs in the table.
-INPUTS, OUTPUTS, FUNCTION, STATE, FLAGS, STATE_BYTES, HOLDS, YES, NO, HEAD = range(10)
-# The words of one input: its type, its descriptor (0 for a number that is an object by itself), its number of axes (the
-# offset of the number in the object) and the lengths of the axes.
-TYPE, DESCRIPTOR, AXES, LENGTHS = range(4)
-READABLE = 0x0001 | 0x0100  # NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_ALIGNED
 BYTE, INT = ir.IntType(8), ir.IntType(32)
-
-
-class Layout(NamedTuple):
-    """Where the fields of an array stand: offsets in bytes from the object's address."""
-
-    type: int
-    data: int
-    axes: int
-    lengths: int
-    descriptor: int
-    flags: int
 
 
 def entry_module(layout: Layout) -> ir.Module:

@@ -5,28 +5,23 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.evaluate import Program, place_error
 from chainrule.graph import Graph
-from chainrule.lower import lower
-from chainrule.lower.program import Call, Place, leaves
-from chainrule.native.barrier import BARRIER_BYTES, LOST
-from chainrule.native.calls import scratch_bytes
+from chainrule.native.build import build, ready
 from chainrule.native.contention import Contention
-from chainrule.native.engine import compile_ir
 from chainrule.native.entry import Plan, make_entry
-from chainrule.native.host import vector_bytes
-from chainrule.native.lapack import symbols_of
-from chainrule.native.routine import FAILED, FAULT, REFUSED, STATE_BYTES, emit_program, evaluated
-from chainrule.native.share import share
+from chainrule.native.state import BARRIER_BYTES, FAILED, FAULT, LOST, REFUSED, STATE_BYTES
 from chainrule.native.team import shared_team
 from chainrule.native.workspace import Workspace, allocate_result
 
+if TYPE_CHECKING:
+    from chainrule.lower.program import Place
+
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p))
-HOLD_GIL_BELOW = 10_000.0  # nanoseconds
 _MOST_FREE, _LARGE_BYTES = 8, 1 << 20
 
 
@@ -37,24 +32,18 @@ class Executable:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        program = lower(graph, scratch_bytes)
-        width = vector_bytes()
-        shares = share(program, width)
-        self.threaded = shares.threaded
-        self.inputs = [(place.type.shape, place.type.dtype) for place in program.inputs]
-        self.outputs = [(place.type.shape, place.type.dtype) for place in program.outputs]
-        self.constants = [_ready(place.value, place.type.dtype) for place in program.constants]
-        self.evaluations = evaluated(program)
-        calls = {step.name for step in leaves(program.steps) if isinstance(step, Call)}
-        compiled = compile_ir(str(emit_program(program, shares, width)), level=2, symbols=symbols_of(calls))
-        self.short = shares.nanoseconds < HOLD_GIL_BELOW and not self.evaluations and not self.threaded
-        """Whether a run is done in one thread while the interpreter waits."""
-        self.function = compiled.function("run", None, 3, hold_gil=self.short)
-        self.address = compiled.address("run")
+        # NumPy's own objects for dtypes, which its arrays have, and which others only equal
+        self.inputs = [(node.shape, np.dtype(node.dtype.type)) for node in graph.inputs]
+        self.outputs = [(node.shape, np.dtype(node.dtype.type)) for node in graph.outputs]
+        built = build(graph)
+        self.threaded, self.short = built.threaded, built.short
+        self.arena, self.scratch = built.arena, built.scratch
+        self.constants, self.evaluations = built.constants, built.evaluations
+        self.function = built.code.function("run", None, 3, hold_gil=self.short)
+        self.address = built.code.address("run")
         self.callback = _CALLBACK(self._call_back)
         self.errors: dict[int, BaseException] = {}
         self.reference: Program | None = None
-        self.arena, self.scratch = program.arena, shares.scratch
         self.free: list[Workspace] = []
         self.contention = Contention()
 
@@ -64,7 +53,7 @@ class Executable:
         Raises:
             AllocationError: there is no memory for the results or for the run; nothing has been computed then.
         """
-        arrays = [_ready(value, dtype) for value, (_, dtype) in zip(values, self.inputs, strict=True)]
+        arrays = [ready(value, dtype) for value, (_, dtype) in zip(values, self.inputs, strict=True)]
         results = [allocate_result(shape, dtype) for shape, dtype in self.outputs]
         workspace = self.take()
         workspace.table[: len(arrays) + len(results)] = [array.ctypes.data for array in (*arrays, *results)]
@@ -175,10 +164,3 @@ def _view(address: int | None, place: Place) -> np.ndarray:
         return np.empty(place.type.shape, place.type.dtype)
     memory: Any = (ctypes.c_char * place.bytes).from_address(address or 0)
     return np.frombuffer(memory, place.type.dtype).reshape(place.type.shape)
-
-
-def _ready(value: Any, dtype: np.dtype) -> np.ndarray:
-    """The value as an array that machine code can read: in order, aligned, in the machine's byte order."""
-    array = np.asarray(value, dtype)
-    ready = array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative
-    return array if ready else np.array(array, dtype, order="C")

@@ -16,6 +16,7 @@ from chainrule.loops.affine import address, uses
 from chainrule.native.nest import Axis, Nest
 from chainrule.native.transpose import crossed_axis
 
+_STRIDED = 1.2  # each vector that a load with a stride spans
 _SCATTERED = 0.75  # a lane that is loaded by itself, in vectors
 _ACROSS = 8  # adding up the lanes of one vector
 _NEAR_BYTES, _FAR_BYTES, _MANY_TILES = 16_384, 512, 4
@@ -96,7 +97,8 @@ def _cost(nest: Nest, axis: Axis, lanes: int, across: bool) -> float:
             place = address(load.operands, load.buffer.shape)
             moving = any(axis.index in uses(other, nest.facts) for other in place.others)
             step = place.indices.get(axis.index, 0)
-            total += 1 if not moving and step in (0, 1, -1) else _SCATTERED * min(lanes, axis.extent)
+            scattered = _SCATTERED * min(lanes, axis.extent)
+            total += scattered if moving else 1 if step in (0, 1, -1) else min(scattered, abs(step) * _STRIDED)
         return total
 
     outer = math.prod(one.extent for one in nest.outer)
@@ -173,7 +175,8 @@ def _time(
 
 def _panel(nest: Nest, along: Axis, lanes: int, downs: tuple[tuple[Axis, int], ...], vectors: int) -> tuple[Load, ...]:
     """The loads worth a panel: spread over more memory than the nearest cache has, and read for many tiles."""
-    assert nest.fold is not None
+    if nest.fold is None:
+        return ()
     steps = math.prod(axis.extent for axis in nest.inner)
     tiles = math.prod(axis.extent / rows for axis, rows in downs)
     found = []

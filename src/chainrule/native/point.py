@@ -19,6 +19,7 @@ from chainrule.native.scalar_code import emit_cast, emit_function, llvm_type, me
 
 Shift = Mapping[Index, int]
 NOWHERE: Shift = {}
+_NEAR_STRIDE = 4  # elements so far apart are read together, with those between them
 
 
 class Point:
@@ -78,8 +79,8 @@ class Point:
             operands = [splat(self.builder, operand, self.lanes) for operand in operands]
         if isinstance(scalar, Cast):
             return emit_cast(self.builder, operands[0], scalar.operands[0].dtype, scalar.dtype)
-        assert isinstance(scalar, Apply)
-        return emit_function(self.builder, scalar.function, operands, [operand.dtype for operand in scalar.operands])
+        name = scalar.function if isinstance(scalar, Apply) else ""
+        return emit_function(self.builder, name, operands, [operand.dtype for operand in scalar.operands])
 
     def _index(self, index: Index, shift: Shift) -> Any:
         base = self._plus(self.bases[index], shift.get(index, 0))
@@ -131,10 +132,23 @@ class Point:
             if moving == -1:
                 found = build.shuffle_vector(found, found, shuffle(range(count - 1, -1, -1)))
             return self._truth(widened(build, found, self.lanes), buffer)
+        if abs(moving) in range(2, _NEAR_STRIDE + 1):
+            return self._truth(self._load_strided(load, place, shift, count, moving), buffer)
         result: Any = ir.Constant(ir.VectorType(kind, self.lanes), None)
         for lane, pointer in enumerate(self._lane_pointers(buffer, place, shift, count)):
             result = build.insert_element(result, build.load(pointer, typ=kind), ir.Constant(ir.IntType(32), lane))
         return self._truth(result, buffer)
+
+    def _load_strided(self, load: Load, place: Affine, shift: Shift, count: int, stride: int) -> Any:
+        """Elements that stand some places apart: what they span, of which every so many is kept."""
+        build, kind = self.builder, memory_type(load.buffer.dtype)
+        span = (count - 1) * abs(stride) + 1
+        pointer = self._pointer(load.buffer, place, shift)
+        if stride < 0:
+            pointer = build.gep(pointer, [number(1 - span)], source_etype=kind)
+        whole = build.load(pointer, typ=ir.VectorType(kind, span), align=load.buffer.dtype.itemsize)
+        kept = range(0, span, stride) if stride > 0 else range(span - 1, -1, stride)
+        return widened(build, build.shuffle_vector(whole, whole, shuffle(kept)), self.lanes)
 
     def _moving(self, place: Affine) -> int | None:
         """By how much an address moves from lane to lane; None if it does not, 0 if that differs."""

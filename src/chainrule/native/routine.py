@@ -28,15 +28,13 @@ from chainrule.lower.program import (
     While,
     leaves,
 )
-from chainrule.native.barrier import BARRIER_BYTES, emit_barrier, emit_share
+from chainrule.native.barrier import emit_barrier, emit_share
 from chainrule.native.calls import CALLS
 from chainrule.native.code import POINTER, WORD, counted, number, stack
 from chainrule.native.kernel import Emitter
 from chainrule.native.share import Shares
+from chainrule.native.state import FAILED, FAULT, REFUSED
 
-FAULT, FAILED, STATE_BYTES = BARRIER_BYTES, BARRIER_BYTES + 64, BARRIER_BYTES + 128
-REFUSED = FAILED + 8
-"""Like the fault, of routines: those are called by one thread, while all may read and write the fault."""
 STATUS, BYTE = ir.IntType(32), ir.IntType(8)
 _CALLBACK = ir.FunctionType(STATUS, [WORD, WORD, POINTER])
 
@@ -91,8 +89,7 @@ class Routine:
     def pointer(self, place: Place) -> Any:
         """Where a place is."""
         place = place.joined
-        if place.base is not None:
-            assert place.counter is not None
+        if place.base is not None and place.counter is not None:
             start = self.builder.mul(self.counters[place.counter], number(place.bytes))
             return self._offset(self.pointer(place.base), start)
         if place in self.pointers:

@@ -277,7 +277,6 @@ def _split_nest(step: Run, width: int) -> Nest | None:
 
 def _rows(step: Run, nest: Nest) -> dict[Place, Rows]:
     """For each place the axis by whose own rows alone it is touched."""
-    assert nest.leading is not None
     rows: dict[Place, Rows] = {}
     places = dict(zip(step.kernel.buffers, (place.joined for place in step.places), strict=True))
 

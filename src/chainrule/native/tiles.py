@@ -10,24 +10,23 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from llvmlite import ir
 
-from chainrule.loops import COMBINES, Buffer, Index, Load, neutral, substitute
+from chainrule.loops import Accumulate, Buffer, Index, Load, substitute
 from chainrule.native.barrier import emit_share
-from chainrule.native.code import WORD, counted, number, shuffle, splat
+from chainrule.native.code import WORD, counted, number
+from chainrule.native.folds import Folds
 from chainrule.native.mapping import Mapping as Plan
 from chainrule.native.mapping import choose, grain_of
 from chainrule.native.nest import Axis, Nest
 from chainrule.native.point import Point
-from chainrule.native.scalar_code import emit_function, llvm_type
 from chainrule.native.transpose import transposed
 
 _UNROLLED = 4  # vectors of a row that are written out instead of looped over
-_CHAINS = 8  # accumulators that keep the processor busy: the latency of an addition times its throughput
 
 
 class Tiler:
@@ -47,7 +46,9 @@ class Tiler:
         along = self.plan.along.index if self.plan.along is not None else None
         still = {index: number(0) for index in nest.merged}
         self.point = Point(builder, pointers, {**bases, **still}, along, self.plan.lanes, nest.facts)
-        self.fold, self.partial = nest.fold, False
+        self.partial = False
+        if nest.fold is not None:
+            self.folds = Folds(builder, nest, self.plan, nest.fold)
         self.bounds: tuple[Index, Any, Any] | None = None
         self.across = self.plan.along is not None and any(axis is self.plan.along for axis in nest.inner)
 
@@ -82,7 +83,7 @@ class Tiler:
     def _each(self, axis: Axis, step: int, written_out: int = 1) -> Iterator[Any]:
         """The starts of a loop over whole steps: the body that asks for them is inside it."""
         if self.bounds is not None and self.bounds[0] is axis.index:
-            yield from self._each_of_share(axis, step)
+            yield from self._each_of_share(axis, step, *self.bounds[1:])
             return
         whole = axis.extent // step
         if whole <= written_out:
@@ -96,17 +97,15 @@ class Tiler:
         index = builder.phi(number(0).type)
         index.add_incoming(number(0), before)
         yield index
-        following = builder.add(index, number(step), flags=["nsw"])
+        following = builder.add(index, number(step), flags=["nsw"])  # type: ignore[call-arg]
         index.add_incoming(following, builder.block)
         over = builder.append_basic_block("over")
         builder.cbranch(builder.icmp_signed("<", following, number(whole * step)), inside, over)
         builder.position_at_end(over)
 
-    def _each_of_share(self, axis: Axis, step: int) -> Iterator[Any]:
+    def _each_of_share(self, axis: Axis, step: int, start: Any, stop: Any) -> Iterator[Any]:
         """The whole steps that are a thread's own."""
-        assert self.bounds is not None
         build, whole = self.builder, axis.extent // step * step
-        _, start, stop = self.bounds
         stop = build.select(build.icmp_signed("<", stop, number(whole)), stop, number(whole))
         before = build.block
         inside, over = build.append_basic_block("tile"), build.append_basic_block("over")
@@ -115,7 +114,7 @@ class Tiler:
         index = build.phi(WORD)
         index.add_incoming(start, before)
         yield index
-        following = build.add(index, number(step), flags=["nsw"])
+        following = build.add(index, number(step), flags=["nsw"])  # type: ignore[call-arg]
         index.add_incoming(following, build.block)
         build.cbranch(build.icmp_signed("<", following, stop), inside, over)
         build.position_at_end(over)
@@ -155,9 +154,8 @@ class Tiler:
     def _with_panels(self, point: Point, vectors: int) -> Point:
         """The point with what all rows of its tiles read copied to memory where it stands in the order of reading."""
         plan, nest, build = self.plan, self.nest, self.builder
-        if not plan.panel or self.scratch is None or nest.fold is None:
+        if not plan.panel or self.scratch is None or nest.fold is None or plan.along is None:
             return point
-        assert plan.along is not None
         along, width = plan.along.index, vectors * plan.lanes
         inner = [axis.index for axis in nest.inner]
         start, moved = self.scratch, {}
@@ -168,34 +166,32 @@ class Tiler:
             pointer = build.gep(start, [back], source_etype=ir.IntType(8))
             point = point.with_buffer(panel, pointer)
             place = (*inner, along)
-            self._copy_panel(nest.inner, point, load, panel, place, vectors)
+            self._copy_panel(nest.inner, plan.along, point, load, panel[place], vectors)
             moved[load] = panel[place]
             size = math.prod(shape) * load.dtype.itemsize
             start = build.gep(start, [number(size)], source_etype=ir.IntType(8))
-        self.fold = replace(nest.fold, value=substitute(nest.fold.value, moved))
+        fold = replace(nest.fold, value=substitute(nest.fold.value, moved))
+        self.folds = Folds(build, nest, plan, fold)
         return point
 
-    def _copy_panel(
-        self, axes: list[Axis], point: Point, load: Load, panel: Buffer, place: tuple[Index, ...], vectors: int
-    ) -> None:
+    def _copy_panel(self, axes: list[Axis], along: Axis, point: Point, load: Load, target: Load, vectors: int) -> None:
         if axes:
             axis, *rest = axes
 
             def body(index: Any, _: Any) -> list[Any]:
-                self._copy_panel(rest, point.at({axis.index: index}), load, panel, place, vectors)
+                self._copy_panel(rest, along, point.at({axis.index: index}), load, target, vectors)
                 return []
 
             counted(self.builder, number(0), number(axis.extent), 1, [], body)
             return
-        plan = self.plan
-        assert plan.along is not None
+        lanes = self.plan.lanes
         for vector in range(vectors):
-            shift = {plan.along.index: vector * plan.lanes}
-            last = plan.along.extent % plan.lanes if vector == vectors - 1 and self.partial else 0
-            count = last or plan.lanes
-            point.store(panel, place, point.value(load, shift, count), shift)
+            shift = {along.index: vector * lanes}
+            last = along.extent % lanes if vector == vectors - 1 and self.partial else 0
+            value = point.value(load, shift, last or lanes)
+            point.store(target.buffer, target.operands, value, shift)
 
-    def _rows(self, point: Point, counts: list[int | None], taken: tuple[tuple[Index, int], ...] = ()) -> None:
+    def _rows(self, point: Point, counts: Sequence[int | None], taken: tuple[tuple[Index, int], ...] = ()) -> None:
         """Tiles along the rows, of one axis after another: whole ones, then what is left."""
         if len(taken) == len(self.plan.downs):
             self._tile(point, taken, counts)
@@ -211,34 +207,32 @@ class Tiler:
 
     # ------------------------------------------------------------------------------------------------ one tile
 
-    def _tile(self, point: Point, rows: tuple[tuple[Index, int], ...], counts: list[int | None]) -> None:
+    def _tile(self, point: Point, rows: tuple[tuple[Index, int], ...], counts: Sequence[int | None]) -> None:
         lanes = self.plan.lanes
-        if self.plan.crossed is not None and rows == ((self.plan.crossed.index, lanes),) and counts == [lanes]:
-            self._transpose(point)
+        along, crossed = self.plan.along, self.plan.crossed
+        if along is not None and crossed is not None and rows == ((crossed.index, lanes),) and counts == [lanes]:
+            self._transpose(point, along, crossed)
             return
         shifts = list(self._shifts(rows, counts))
         fold = self.nest.fold
         if fold is not None:
-            finals = self._folded_across(point, shifts) if self.across else self._folded(point, shifts)
+            finals = (self.folds.across if self.across else self.folds.of_lanes)(point, shifts)
             for (shift, count), final in zip(shifts, finals, strict=True):
-                self._finish(point, shift, count, final)
+                self._finish(point, fold, shift, count, final)
             return
         for shift, count in shifts:
             self._store_all(point, shift, count)
 
-    def _transpose(self, point: Point) -> None:
+    def _transpose(self, point: Point, along: Axis, crossed: Axis) -> None:
         """A square block of a copy: read along the crossed axis, written along the lanes."""
         (target,), lanes = self.nest.stores, self.plan.lanes
-        along, crossed = self.plan.along, self.plan.crossed
-        assert along is not None
-        assert crossed is not None
         source = Point(point.builder, point.pointers, point.bases, crossed.index, lanes, point.facts)
         rows = [source.value(target.value, {along.index: k}) for k in range(lanes)]
         for k, row in enumerate(transposed(self.builder, rows)):
             point.store(target.buffer, target.indices, row, {crossed.index: k})
 
     def _shifts(
-        self, rows: tuple[tuple[Index, int], ...], counts: list[int | None]
+        self, rows: tuple[tuple[Index, int], ...], counts: Sequence[int | None]
     ) -> Iterator[tuple[dict[Index, int], int | None]]:
         plan = self.plan
         for place in itertools.product(*(range(count) for _, count in rows)):
@@ -248,12 +242,11 @@ class Tiler:
                     shift[plan.along.index] = vector * plan.lanes
                 yield shift, count
 
-    def _finish(self, point: Point, shift: dict[Index, int], count: int | None, final: Any) -> None:
-        fold = self.nest.fold
-        assert fold is not None
+    def _finish(self, point: Point, fold: Accumulate, shift: dict[Index, int], count: int | None, final: Any) -> None:
+        """Store what was folded, or what follows from it."""
         if self.nest.start is None:
             before = point.value(fold.buffer[fold.indices], shift, count)
-            final = self._combine(before, final)
+            final = self.folds.combine(before, final)
         if not self.nest.stores:
             point.store(fold.buffer, fold.indices, final, shift, count)
             return
@@ -266,139 +259,3 @@ class Tiler:
         values = [point.value(store.value, shift, count) for store in self.nest.stores]
         for store, value in zip(self.nest.stores, values, strict=True):
             point.store(store.buffer, store.indices, value, shift, count)
-
-    # ---------------------------------------------------------------------------------------------------- folds
-
-    def _combine(self, x: Any, y: Any) -> Any:
-        fold = self.nest.fold
-        assert fold is not None
-        dtype = fold.buffer.dtype
-        if isinstance(x.type, ir.VectorType) or isinstance(y.type, ir.VectorType):
-            x, y = splat(self.builder, x, self.plan.lanes), splat(self.builder, y, self.plan.lanes)
-        return emit_function(self.builder, COMBINES[fold.combine], [x, y], [dtype, dtype])
-
-    def _neutral(self, lanes: int) -> Any:
-        """The start of an accumulator."""
-        fold = self.nest.fold
-        assert fold is not None
-        one = ir.Constant(llvm_type(fold.buffer.dtype), neutral(fold.combine, fold.buffer.dtype))
-        return one if lanes == 1 else ir.Constant(ir.VectorType(one.type, lanes), [one.constant] * lanes)
-
-    def _step(self, point: Point, shift: dict[Index, int], count: int | None, held: Any) -> Any:
-        """One step of a fold: a product is added in one rounding."""
-        fold = self.fold
-        assert fold is not None
-        value = fold.value
-        if fold.combine == "sum" and value.dtype.kind == "f" and getattr(value, "function", "") == "multiply":
-            factors = [point.value(factor, shift, count) for factor in value.operands]
-            vector = next((one.type.count for one in (*factors, held) if isinstance(one.type, ir.VectorType)), 1)
-            if vector > 1:
-                factors = [splat(self.builder, one, vector) for one in factors]
-                held = splat(self.builder, held, vector)
-            return emit_function(self.builder, "fma", [*factors, held], [value.dtype] * 3)
-        return self._combine(held, point.value(value, shift, count))
-
-    def _folded(self, point: Point, shifts: list[Any]) -> list[Any]:
-        """The fold of each result of a tile, the lanes being results."""
-        lanes = self.plan.lanes if self.plan.along is not None else 1
-        held = [self._neutral(lanes) for _ in shifts]
-        if any(axis.extent == 0 for axis in self.nest.inner):
-            return held
-        return self._inner(self.nest.inner, point, shifts, held)
-
-    def _inner(self, axes: list[Axis], point: Point, shifts: list[Any], held: list[Any]) -> list[Any]:
-        if not axes:
-            return [self._step(point, shift, count, one) for (shift, count), one in zip(shifts, held, strict=True)]
-        axis, *rest = axes
-        if axis.extent == 1:
-            return self._inner(rest, point.at({axis.index: number(0)}), shifts, held)
-        unroll = 2 if not rest and axis.extent % 2 == 0 and len(held) < 12 else 1
-
-        def body(index: Any, carried: Any) -> list[Any]:
-            found = list(carried)
-            at = point.at({axis.index: index})
-            for k in range(unroll):
-                moved = [({**shift, axis.index: k}, count) for shift, count in shifts]
-                found = self._inner(rest, at, moved, found)
-            return found
-
-        return counted(self.builder, number(0), number(axis.extent), unroll, held, body)
-
-    def _folded_across(self, point: Point, shifts: list[Any]) -> list[Any]:
-        """The fold of each result of a tile, the lanes being steps of the fold."""
-        plan, along = self.plan, self.plan.along
-        assert along is not None
-        lanes, chains = plan.lanes, max(1, _CHAINS // len(shifts))
-        chains = max(1, min(chains, along.extent // plan.lanes))
-        held = [self._neutral(lanes) for _ in range(chains * len(shifts))]
-        others = [axis for axis in self.nest.inner if axis is not along]
-        if any(axis.extent == 0 for axis in self.nest.inner):
-            held = held[: len(shifts)]
-        else:
-            held = self._across(others, point, shifts, held, chains)
-        results = []
-        for k in range(len(shifts)):
-            total = held[k * chains] if len(held) > len(shifts) or chains == 1 else held[k]
-            if len(held) > len(shifts):
-                for other in held[k * chains + 1 : (k + 1) * chains]:
-                    total = self._combine(total, other)
-            results.append(self._across_lanes(total))
-        return results
-
-    def _across(self, axes: list[Axis], point: Point, shifts: list[Any], held: list[Any], chains: int) -> list[Any]:
-        along, lanes = self.plan.along, self.plan.lanes
-        assert along is not None
-        if axes:
-            axis, *rest = axes
-
-            def body(index: Any, carried: Any) -> list[Any]:
-                return self._across(rest, point.at({axis.index: index}), shifts, list(carried), chains)
-
-            return counted(self.builder, number(0), number(axis.extent), 1, held, body)
-        whole = along.extent // (lanes * chains)
-
-        def steps(base: Any, carried: Any, counts: list[int]) -> list[Any]:
-            found = list(carried)
-            at = point.at({along.index: base})
-            for k, (shift, _) in enumerate(shifts):
-                for chain, count in enumerate(counts):
-                    place = k * chains + chain
-                    moved = {**shift, along.index: chain * lanes}
-                    found[place] = self._partial(at, moved, count, found[place])
-            return found
-
-        if whole == 1:
-            held = steps(number(0), held, [lanes] * chains)
-        elif whole:
-            stop = number(whole * lanes * chains)
-            held = counted(
-                self.builder, number(0), stop, lanes * chains, held, lambda i, c: steps(i, c, [lanes] * chains)
-            )
-        rest_of = along.extent - whole * lanes * chains
-        if rest_of:
-            counts = [lanes] * (rest_of // lanes) + ([rest_of % lanes] if rest_of % lanes else [])
-            held = steps(number(along.extent - rest_of), held, counts)
-        return held
-
-    def _partial(self, point: Point, shift: dict[Index, int], count: int, held: Any) -> Any:
-        """A step in which only the first lanes count."""
-        found = self._step(point, shift, count, held)
-        if count == self.plan.lanes:
-            return found
-        kept = [lane if lane < count else self.plan.lanes + lane for lane in range(self.plan.lanes)]
-        return self.builder.shuffle_vector(found, held, shuffle(kept))
-
-    def _across_lanes(self, value: Any) -> Any:
-        """The lanes of a vector combined, halves at a time."""
-        build = self.builder
-        count = value.type.count
-        while count > 1:
-            half = count // 2
-            low = build.shuffle_vector(value, value, shuffle(range(half)))
-            high = build.shuffle_vector(value, value, shuffle(range(half, count)))
-            fold = self.nest.fold
-            assert fold is not None
-            dtype = fold.buffer.dtype
-            value = emit_function(build, COMBINES[fold.combine], [low, high], [dtype, dtype])
-            count = half
-        return build.extract_element(value, ir.Constant(ir.IntType(32), 0))

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chainrule.errors import AllocationError
-from chainrule.native.barrier import BARRIER_BYTES
-from chainrule.native.routine import STATE_BYTES
+from chainrule.native.state import BARRIER_BYTES, STATE_BYTES
 
 ALIGNMENT, ALIGN_FROM = 64, 1024
 """Results of so many bytes begin with a cache line, so that no vector crosses two."""

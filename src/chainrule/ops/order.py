@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from chainrule.errors import ArgumentError, AxisError, ShapeError
 from chainrule.evaluate import to_fractions
 from chainrule.graph import Evaluated, Flat, Node, Operation, Routine, Sample, as_node, reaches
+from chainrule.ops.places import last_rows
 from chainrule.ops.reduce import Axis, keep, merged, reduced, restore
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType, normalize_axis
@@ -18,13 +18,6 @@ from chainrule.types import ArrayType, normalize_axis
 def _infer_order(kind: ArrayType, *, axis: int) -> ArrayType:
     normalize_axis("argsort", axis, kind.ndim)
     return ArrayType(kind.shape, np.dtype(np.int64))
-
-
-def last_rows(x: Any, *, axis: int) -> tuple[int, int] | None:
-    """(rows, their length) of an operation along the last axis, None along another."""
-    if axis % max(1, len(x.shape)) != len(x.shape) - 1:
-        return None
-    return math.prod(x.shape[:-1]), x.shape[-1]
 
 
 order_of = Operation(

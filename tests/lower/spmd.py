@@ -1,0 +1,122 @@
+"""Many threads run one program, at the worst pace: from barrier to barrier each does all of its part before the next
+thread begins, in any order. A barrier that is missing then shows in every run, and not once in a million."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from chainrule.loops import For, Kernel, constant
+from chainrule.lower.program import Branch, Evaluate, Place, Program, Repeat, Run, Step, While
+from chainrule.native.mapping import grain_of
+from chainrule.native.share import Shares
+from tests.lower.interpreter import RUBBISH, Machine
+
+
+def run_together(
+    program: Program, shares: Shares, values: Sequence[Any], threads: int, order: Sequence[int]
+) -> list[np.ndarray]:
+    """The outputs; `order` says who goes first after each barrier."""
+    first = Machine(program, values)
+    team = [Thread(program, values, shares, number, threads, first) for number in range(threads)]
+    at_work = {number: team[number].walk(program.steps) for number in order}
+    with np.errstate(all="ignore"):
+        while at_work:
+            over = {number for number, walk in at_work.items() if next(walk, "over") == "over"}
+            assert not over or over == set(at_work), "some threads wait at a barrier that others never come to"
+            at_work = {} if over else at_work
+    return [first.outputs[place] for place in program.outputs]
+
+
+class Thread(Machine):
+    """One of the threads: the memory is everybody's, but for its own places."""
+
+    def __init__(
+        self, program: Program, values: Sequence[Any], shares: Shares, number: int, threads: int, first: Machine
+    ) -> None:
+        super().__init__(program, values)
+        self.shares, self.number, self.threads = shares, number, threads
+        self.common, self.arena = first.arena, np.full(program.arena + 1, RUBBISH, np.uint8)
+        self.inputs, self.outputs, self.fault = first.inputs, first.outputs, first.fault
+        self.own = {place: np.full(max(1, place.bytes), RUBBISH, np.uint8) for place in shares.own}
+        self.spreading: Step | None = None
+
+    def memory(self, place: Place) -> np.ndarray:
+        """The bytes of a local place."""
+        if place in self.own:
+            return self.own[place][: place.bytes]
+        inside = self.spreading is not None and place in self.shares.spread[self.spreading]
+        return (self.arena if inside else self.common)[place.offset : place.offset + place.bytes]
+
+    def walk(self, steps: Sequence[Step]) -> Iterator[str]:
+        """Do one's part of the steps; stop at each barrier."""
+        for step in steps:
+            if step in self.shares.before:
+                yield "barrier"
+            match step:
+                case Branch():
+                    yield from self.walk(step.then if self.array(step.predicate) else step.otherwise)
+                case Repeat() if step in self.shares.spread:
+                    self.spread(step)
+                    yield "barrier"
+                case Repeat():
+                    for k in reversed(range(step.length)) if step.reverse else range(step.length):
+                        self.counters[step.counter] = k
+                        yield from self.walk(step.body)
+                        if step in self.shares.after:
+                            yield "barrier"
+                case While():
+                    yield from self.loop(step)
+                case _:
+                    self.part(step)
+                    if isinstance(step, Evaluate):
+                        yield "barrier"
+
+    def loop(self, step: While) -> Iterator[str]:
+        """A loop until a condition holds no more."""
+        done = 0
+        while step.steps is None or done < step.steps:
+            yield from self.walk(step.condition)
+            if not self.array(step.predicate):
+                break
+            yield from self.walk(step.body)
+            if step in self.shares.after:
+                yield "barrier"
+            done += 1
+        if step in self.shares.after:
+            yield "barrier"
+
+    def spread(self, step: Repeat) -> None:
+        """The steps of a loop that are one's own, on an arena of one's own."""
+        start, stop = share_of(step.length, self.number, self.threads, 1)
+        self.spreading = step
+        for k in range(start, stop):
+            self.counters[step.counter] = step.length - 1 - k if step.reverse else k
+            self.run(step.body)
+        self.spreading = None
+
+    def part(self, step: Step) -> None:
+        """One's part of a step."""
+        way = self.shares.ways.get(step)
+        if way == "one" and self.number:
+            return
+        if way != "split":
+            self.step(step)
+            return
+        assert isinstance(step, Run)
+        (outer,) = step.kernel.body
+        assert isinstance(outer, For)
+        extent = int(outer.stop.value)  # type: ignore[attr-defined]
+        start, stop = share_of(extent, self.number, self.threads, grain_of(extent))
+        mine = replace(outer, start=constant(start, np.int64), stop=constant(stop, np.int64))
+        self.kernel(Run(Kernel(step.kernel.name, step.kernel.buffers, (mine,)), step.places))
+
+
+def share_of(extent: int, number: int, threads: int, grain: int) -> tuple[int, int]:
+    """The rows of a thread: whole grains, one after another."""
+    grains = -(-extent // grain)
+    start, stop = (min(extent, who * grains // threads * grain) for who in (number, number + 1))
+    return start, stop

@@ -1,0 +1,168 @@
+"""Shares of work: who does what, and where threads meet. The schedule is the worst that barriers allow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.lower.program import Call, Copy, Evaluate, Place, Repeat, Run, leaves
+from chainrule.native import share as shares_of
+from chainrule.native.share import WORTH_THREADS, Shares, overlap, share
+from chainrule.types import ArrayType
+from tests.lower.programs import PROGRAMS
+from tests.lower.running import check, everything_split, graph_of, numbers, reference, values_of, verified
+from tests.lower.spmd import run_together, share_of
+
+X = numbers(20, 9)
+
+
+def shared(function, *args, split: bool = True):
+    program = verified(graph_of(function, *args))
+    if not split:
+        return program, share(program, 32)
+    with everything_split():
+        return program, share(program, 32)
+
+
+def ways(function, *args) -> list[str]:
+    program, shares = shared(function, *args)
+    return [shares.ways[step] for step in leaves(program.steps)]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_threads_at_the_worst_pace_compute_the_same(name):
+    function, args = PROGRAMS[name]
+    program, shares = shared(function, *args)
+    values = values_of(*args)
+    alone = run_together(program, Shares(False, 0.0, shares.own), values, 1, [0])
+    check(reference(program.graph, values), alone)
+    for order in ((0, 1, 2), (2, 1, 0)):
+        found = run_together(program, shares, values, 3, order)
+        for one, other in zip(alone, found, strict=True):
+            assert one.tobytes() == other.tobytes()
+
+
+CHAINS = {
+    "rows and then rows": lambda x: np.sum(np.cumsum(np.exp(x), 1), 1),
+    "rows and then columns": lambda x: np.sum(np.cumsum(np.exp(x), 1), 0),
+    "a product of what was made": lambda x: np.exp(x) @ np.exp(x.T) @ np.exp(x),
+    "a value that is overwritten": lambda x: cr.scan(lambda c, s: (np.sin(c) + s, c), x, x[:5, None] * x)[0],
+    "turned round in each step": lambda x: cr.scan(lambda c, s: (c[::-1] * s[0], c), x, x[:5])[1],
+    "small ones between large": lambda x: np.exp(x) * np.sum(np.exp(x), 0)[:3].sum() + np.sum(x),
+    "one after another": lambda x: np.argsort(np.sort(np.exp(x), 1), 1) + np.argmax(x),
+    "reshaped between": lambda x: np.sum(np.exp(x).reshape(9, 20) * 2, 1) + np.exp(x).reshape(-1)[:9],
+    "independent": lambda x: np.sum(cr.scan(lambda c, s: (c, np.cumsum(s * x[0]) @ x.T), (), x)[1] * 2, 0),
+    "independent and nested": lambda x: cr.scan(lambda c, s: (c, cr.scan(lambda d, t: (d * 0.5 + t, d), s, x[:4])), (), x[:7])[1],
+    "independent and small": lambda x: np.sum(cr.scan(lambda c, s: (c, np.sum(s)), (), x)[1]) + x,
+    "until": lambda x: cr.while_loop(lambda c: np.sum(c) < 100, lambda c: np.cumsum(np.abs(c), 1)[:, ::-1], x),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_chains_at_the_worst_pace(name, order):
+    program, shares = shared(CHAINS[name], X)
+    check(reference(program.graph, [X]), run_together(program, shares, [X], 3, order), tolerance=1e-3)
+
+
+@pytest.mark.parametrize("name", ["rows and then columns", "a product of what was made", "one after another"])
+def test_a_barrier_that_is_left_out_is_seen(name):
+    """A planted fault: without barriers, some schedule gives another result."""
+    program, shares = shared(CHAINS[name], X)
+    expected = reference(program.graph, [X])
+    assert shares.before
+    shares.before.clear()
+    with pytest.raises(AssertionError):
+        for order in ((0, 1, 2), (2, 1, 0)):
+            check(expected, run_together(program, shares, [X], 3, order), tolerance=1e-3)
+
+
+def test_the_barrier_at_the_end_of_a_loop_is_needed():
+    program, shares = shared(CHAINS["turned round in each step"], X)
+    assert shares.after
+    expected = reference(program.graph, [X])
+    shares.after.clear()
+    shares.before.clear()
+    with pytest.raises(AssertionError):
+        for order in ((0, 1, 2), (2, 1, 0)):
+            check(expected, run_together(program, shares, [X], 3, order), tolerance=1e-3)
+
+
+def test_work_that_does_not_repay_it_is_for_one():
+    assert not shared(lambda x: x + 1, X, split=False)[1].threaded
+    program, shares = shared(lambda x: np.tanh(x) @ x.T, numbers(1500, 500), split=False)
+    assert shares.threaded
+    assert shares.nanoseconds > WORTH_THREADS
+    assert "split" in {shares.ways[step] for step in leaves(program.steps)}
+
+
+def test_ways():
+    assert ways(lambda x: np.exp(x), X) == ["split"]
+    assert ways(lambda x: np.sum(x), X)[0] == "each"
+    assert ways(lambda x: np.argsort(x, 1), X)[0] == "one"
+    assert ways(lambda x: x, X) == ["one"]
+    assert "one" in ways(lambda x: np.cumsum(x, 0)[0] + np.exp(x), X) or "split" in ways(lambda x: np.cumsum(x, 0), X)
+
+
+def test_rows_that_are_a_threads_own_need_no_waiting():
+    _, shares = shared(lambda x: (e := np.exp(x), np.sum(e, 1)), numbers(200, 33))
+    assert not shares.before
+    _, shares = shared(lambda x: (e := np.exp(x), np.sum(e, 0)), numbers(200, 33))
+    assert shares.before
+
+
+def test_small_places_are_each_threads_own():
+    program, shares = shared(lambda x: np.exp(x) * np.sum(x), X)
+    assert {place.bytes for place in shares.own} == {4}
+    # what a callback or a routine reads or writes belongs to all, where there are several threads
+    program, shares = shared(lambda x: np.argsort(np.sum(x[:3], 1)) + 1, X)
+    call = next(step for step in leaves(program.steps) if isinstance(step, Call))
+    assert not shares.own & {place.root for place in (*call.reads, *call.writes)}
+    program, shares = shared(lambda x: np.argsort(np.sum(x[:3], 1)) + 1, X, split=False)
+    call = next(step for step in leaves(program.steps) if isinstance(step, Call))
+    assert not shares.threaded
+    assert shares.own & {place.root for place in call.reads}
+
+
+def test_overlap():
+    kind = ArrayType((16,), np.dtype(np.float32))
+    a, b, c = (Place(name, kind, offset=offset) for name, offset in (("a", 0), ("b", 63), ("c", 64)))
+    assert overlap(a, a)
+    assert overlap(a, b)
+    assert overlap(b, a)
+    assert overlap(b, c)
+    assert not overlap(a, c)
+    assert not overlap(a, Place("in0", kind, "input"))
+    row = Place("a'", ArrayType((), kind.dtype), base=a)
+    assert overlap(row, a)
+    assert not overlap(row, c)
+
+
+def test_the_cost_of_each_kind_of_step():
+    program = verified(graph_of(lambda x: cr.scan(lambda c, s: (c + s, c), x[0], x), X))
+    total = shares_of._nanoseconds(program.steps, 32)
+    (loop,) = [step for step in program.steps if isinstance(step, Repeat)]
+    assert total >= 20 * shares_of._nanoseconds(loop.body, 32)
+    for function in (
+        lambda x: cr.while_loop(lambda c: c[0, 0] < 9, lambda c: c + 1, x),
+        lambda x: cr.cond(x[0, 0] > 0, lambda x: np.sin(x), lambda x: x * 2, x),
+        lambda x: np.argsort(x, 1),
+        lambda x: np.cumsum(x, 0),
+    ):
+        assert shares_of._nanoseconds(verified(graph_of(function, X)).steps, 32) > 5
+    few = verified(graph_of(lambda x: cr.while_loop(lambda c: c[0, 0] < 9, lambda c: c + 1, x, max_steps=2), X))
+    many = verified(graph_of(lambda x: cr.while_loop(lambda c: c[0, 0] < 9, lambda c: c + 1, x), X))
+    assert shares_of._nanoseconds(few.steps, 32) < shares_of._nanoseconds(many.steps, 32)
+    writer = verified(graph_of(PROGRAMS["order"][0], *PROGRAMS["order"][1]))
+    assert any(isinstance(step, Evaluate | Call) for step in leaves(writer.steps))
+    assert any(isinstance(step, Run | Copy) for step in leaves(writer.steps))
+
+
+def test_shares_follow_one_another():
+    for extent in (1, 7, 16, 64, 1000, 1100):
+        for threads in (1, 2, 3, 8):
+            bounds = [share_of(extent, k, threads, shares_of.splits.__globals__["grain_of"](extent)) for k in range(threads)]
+            assert bounds[0][0] == 0
+            assert bounds[-1][1] == extent
+            assert all(one[1] == other[0] for one, other in zip(bounds, bounds[1:], strict=False))
