@@ -148,6 +148,17 @@ def test_arrays_are_compared_bit_by_bit(array):
     assert not environment.holds()
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.int8, np.complex128, np.bool_])
+def test_large_arrays_are_compared_bit_by_bit(dtype):
+    array = np.zeros((100, 100), dtype)[::2]
+    function = lambda: array  # noqa: E731
+    environment = Environment(function)
+    assert environment.holds()
+    array[3, 5] = -0.0 if array.dtype.kind in "fc" else 1
+    assert array.dtype.kind in "fc" or array.any()
+    assert not environment.holds()
+
+
 def test_an_array_that_changes_its_shape():
     array = np.zeros(4)
     function = lambda: array  # noqa: E731

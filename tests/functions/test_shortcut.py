@@ -124,12 +124,17 @@ DIFFERENT = [
 ]
 
 
+def doubled(part):
+    """Twice an array, in the machine's byte order."""
+    twice = np.asarray(part) * 2
+    return twice.astype(twice.dtype.newbyteorder("="))[()]
+
+
 @pytest.mark.parametrize("other", DIFFERENT, ids=repr)
 def test_what_does_not_fit_goes_the_long_way(other, lengths):
     function, _ = shortened(cr.jit(lambda x: cr.tree_map(lambda part: part * 2, x)), np.ones(3))
     del lengths[:]
-    expected = cr.tree_map(lambda part: np.asarray(np.asarray(part) * 2, dtype=np.asarray(part).dtype.newbyteorder("="))[()], *other)
-    assert_same(function(*other), expected)
+    assert_same(function(*other), cr.tree_map(doubled, *other))
     assert len(lengths) == 1
 
 
@@ -186,7 +191,9 @@ def test_a_gradient_leaves_out_the_value():
     value, gradient = shortened(cr.value_and_grad(lambda x: np.sum(x**3)), np.ones(3))[0](np.ones(3))
     assert float(value) == 3
     np.testing.assert_allclose(gradient, 3)
-    slope, _ = shortened(cr.grad(lambda x: (np.sum(x**3), {"norm": np.sum(x), "name": "cube"}), has_aux=True), np.ones(3))
+    slope, _ = shortened(
+        cr.grad(lambda x: (np.sum(x**3), {"norm": np.sum(x), "name": "cube"}), has_aux=True), np.ones(3)
+    )
     gradient, auxiliary = slope(np.full(3, 2.0))
     np.testing.assert_allclose(gradient, 12)
     assert float(auxiliary["norm"]) == 6
@@ -268,6 +275,32 @@ def test_programs_that_are_not_short(size, lengths):
     assert not lengths
     assert float(function(x + 10)[0]) == pytest.approx(np.sum(x + 10))
     assert_same(function(x), expected)
+
+
+def test_what_does_not_fit_a_program_that_is_not_short(lengths):
+    x = np.linspace(0, 1, 5000)
+    function, _ = shortened(cr.value_and_grad(long), x)
+    del lengths[:]
+    for other in (x[::-1], x[1:], x.astype(np.float32), np.repeat(x, 2)[::2]):
+        value, slope = function(other)
+        assert float(value) == pytest.approx(float(np.sum(np.sin(np.cos(other)))), rel=1e-5)
+        assert slope.shape == other.shape
+    assert len(lengths) == 4
+
+
+@cr.custom_vjp
+def cube(x):
+    return x**3
+
+
+cube.define(lambda x: (x**3, x), lambda x, g: (3 * x * x * g,))
+
+
+def test_functions_with_rules_of_their_own(lengths):
+    shortened(cube, np.ones(3))
+    del lengths[:]
+    np.testing.assert_array_equal(cube(np.full(3, 2.0)), 8)
+    assert not lengths
 
 
 def test_a_failure_in_a_program_that_is_not_short():

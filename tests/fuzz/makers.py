@@ -56,6 +56,7 @@ _SECOND: dict[str, Callable[[Any], Any]] = {
 _KINDS = {
     **dict.fromkeys("bitwise_and bitwise_or bitwise_xor invert".split(), "iub"),
     **dict.fromkeys("left_shift right_shift bitwise_count gcd lcm".split(), "iu"),
+    **dict.fromkeys("gammaln digamma polygamma".split(), "f"),
     **dict.fromkeys("logical_and logical_or logical_xor logical_not".split(), "bbf"),
 }
 

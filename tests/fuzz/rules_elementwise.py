@@ -46,11 +46,18 @@ def elementwise(name: str, function: Callable[..., Any], operands: Sequence[Boun
         return _chosen(result, *operands)
     if name in ("equal", "not_equal"):
         return bounded(result, _touching(*operands))
+    if name not in CALM:
+        operands = [_known(one) for one in operands]
     spread = SAFETY * deviation(function, operands, result)
     if result.dtype.kind == "f":
         touched = np.broadcast_to(sum(one.error for one in operands) > 0, result.shape)
         spread = np.where(touched, _passed_on(name, operands, result, spread), spread)
     return bounded(result, spread + own)
+
+
+def _known(one: Bounded) -> Bounded:
+    """The operand without errors larger than itself: a function is not asked for its values so far away."""
+    return Bounded(one.value, np.where(one.error > 1 + np.abs(one.value.astype(float)), np.inf, one.error))
 
 
 def _own(name: str, function: Callable[..., Any], values: Sequence[np.ndarray], result: np.ndarray) -> Any:

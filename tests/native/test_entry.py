@@ -95,7 +95,9 @@ def test_what_is_not_as_planned_is_refused(given):
     assert filler()(given, np.empty(4), np.zeros(8, np.int64)) is False
 
 
-@pytest.mark.parametrize("given", [np.ones(SHAPE), np.broadcast_to(np.ones(()), SHAPE).copy(), np.ones((6, 2))[::-1][:3].copy()])
+@pytest.mark.parametrize(
+    "given", [np.ones(SHAPE), np.broadcast_to(np.ones(()), SHAPE).copy(), np.ones((6, 2))[::-1][:3].copy()]
+)
 def test_what_is_as_planned_is_accepted(given):
     given.flags.writeable = False
     assert filler()(given, np.empty(4), np.zeros(8, np.int64)) is True

@@ -1,1 +1,125 @@
-"""Placeholder."""
+"""Mappings: which axis the lanes follow, and how large tiles are."""
+
+from __future__ import annotations
+
+import pytest
+
+from chainrule.loops import parse_kernel
+from chainrule.native.mapping import choose, grain_of, panel_bytes, splits
+from chainrule.native.nest import recognise
+
+
+def nest_of(head: str, body: str):
+    kernel = parse_kernel(f"kernel f({head}):\n{body}")
+    return recognise(kernel.body[0])
+
+
+def product(n: int, k: int, m: int, second: str = "b[r, j]", dtype: str = "float32"):
+    shape = f"{k}, {m}" if second == "b[r, j]" else f"{m}, {k}"
+    return nest_of(
+        f"input a: {dtype}[{n}, {k}], input b: {dtype}[{shape}], output c: {dtype}[{n}, {m}]",
+        f"""  parallel for i in 0..{n}:
+    parallel for j in 0..{m}:
+      c[i, j] = 0
+      for r in 0..{k}: c[i, j] += a[i, r] * {second}""",
+    )
+
+
+def plain(n: int, m: int, value: str = "a[i, j]", shape: str | None = None):
+    return nest_of(
+        f"input a: float32[{shape or f'{n}, {m}'}], output c: float32[{n}, {m}]",
+        f"  parallel for i in 0..{n}:\n    parallel for j in 0..{m}: c[i, j] = {value}",
+    )
+
+
+@pytest.mark.parametrize(("width", "lanes"), [(16, 4), (32, 8), (64, 16)])
+def test_lanes_are_those_of_the_widest_number(width, lanes):
+    assert choose(plain(40, 40, "a[i, j] * 2"), width).lanes == lanes
+    wide = nest_of(
+        "input a: float32[40], output c: float64[40]", "  parallel for i in 0..40: c[i] = float64(a[i])"
+    )
+    assert choose(wide, width).lanes == lanes // 2
+    narrow = nest_of("input a: int8[400], output c: int8[400]", "  parallel for i in 0..400: c[i] = a[i] + 1")
+    assert choose(narrow, width).lanes == width
+
+
+def test_lanes_follow_the_axis_along_which_memory_does():
+    plan = choose(product(64, 64, 64), 32)
+    assert plan.along.index.name == "j"
+    assert [(axis.index.name, rows) for axis, rows in plan.downs][-1][0] == "i"
+    assert plan.vectors >= 1
+    across = choose(product(64, 64, 64, "b[j, r]"), 32)
+    assert across.along.index.name == "r"
+
+
+def test_a_tile_fits_into_the_registers():
+    for width, registers in ((16, 16), (32, 16), (64, 32)):
+        for n, k, m in ((64, 64, 64), (7, 9, 100), (100, 3, 17), (2, 64, 300)):
+            plan = choose(product(n, k, m), width)
+            rows = 1
+            for _, count in plan.downs:
+                rows *= count
+            assert rows * plan.vectors + plan.vectors + 1 <= registers
+
+
+def test_one_number_has_no_lanes():
+    nest = nest_of("input a: float32[1], output c: float32[1]", "  parallel for i in 0..1: c[i] = a[i] + 1")
+    assert choose(nest, 32).along is None
+
+
+def test_a_transposing_copy_goes_by_blocks():
+    plan = choose(plain(40, 40, "a[j, i]", "40, 40"), 32)
+    assert plan.crossed is not None
+    assert plan.crossed.index.name == "i"
+    assert choose(plain(40, 40, "a[j, i] * 2", "40, 40"), 32).crossed is None
+    assert choose(plain(4, 40, "a[j, i]", "40, 4"), 32).crossed is None  # less than a block
+    assert choose(plain(40, 40), 32).crossed is None
+
+
+def test_what_is_heavy_has_small_tiles():
+    light, heavy = product(64, 64, 64), nest_of(
+        "input a: float32[64, 64], input b: float32[64, 64], output c: float32[64, 64]",
+        """  parallel for i in 0..64:
+    parallel for j in 0..64:
+      c[i, j] = 0
+      for r in 0..64: c[i, j] += exp(a[i, r] * b[r, j])""",
+    )  # fmt: skip
+    assert choose(light, 32).downs
+    assert not choose(heavy, 32).downs
+
+
+def test_panels_are_for_what_is_far_apart_and_read_often():
+    large = product(512, 512, 512)
+    plan = choose(large, 32)
+    assert [load.buffer.name for load in plan.panel] == ["b"]
+    assert panel_bytes(large, plan) == 512 * plan.vectors * plan.lanes * 4
+    small = product(64, 64, 64)
+    assert choose(small, 32).panel == ()
+    assert panel_bytes(small, choose(small, 32)) == 0
+
+
+def test_shares_are_whole_tiles():
+    """What a thread begins with is the start of a vector and of a tile."""
+    for extent in (16, 64, 100, 1024, 1100):
+        nest = product(extent, 9, 40)
+        plan = choose(nest, 32)
+        if splits(nest, 32):
+            rows = [count for axis, count in plan.downs if axis.index is nest.outer[0].index]
+            assert all(grain_of(extent) % count == 0 for count in rows)
+
+
+def test_what_cannot_be_shared_out():
+    one = nest_of("input a: float32[1, 9], output c: float32[1, 9]", "  parallel for i in 0..1:\n    parallel for j in 0..9: c[i, j] = a[i, j]")
+    assert not splits(one, 32)
+    total = nest_of("input a: float32[9], output c: float32[]", "  for i in 0..9: c[] += a[i]")
+    assert not splits(total, 32)
+    short = nest_of("input a: float32[9], output c: float32[9]", "  parallel for i in 0..9: c[i] = a[i] + 1")
+    assert not splits(short, 32)  # grains of one row would cut vectors
+    assert splits(plain(9, 64, "a[i, j] + 1"), 32)  # nine rows that became one axis, of whole vectors each
+    assert not splits(plain(9, 63, "a[i, j] + 1"), 32)
+
+
+def test_grains_grow_with_the_axis():
+    grains = [grain_of(extent) for extent in range(1, 3000)]
+    assert grains == sorted(grains)
+    assert set(grains) <= {1, 8, 16, 32, 64}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from llvmlite import ir
 
-from chainrule.native import mapping, tiles
+import chainrule as cr
+from chainrule.native import folds, mapping, tiles
 from tests.lower.running import WIDTHS, check, compare, compare_threads, compiled, graph_of, numbers, reference
 
 SIZES = (1, 2, 3, 7, 15, 16, 17, 31, 33, 64, 65, 100)
@@ -137,6 +139,22 @@ def test_contractions(labels, first, second):
     compare_threads(lambda x, y: np.maximum(np.einsum(labels, x, y), 0), x, y, counts=(2, 3))
 
 
+@pytest.mark.parametrize("shape", [(33, 17, 65), (65, 100, 31), (64, 64, 64), (40, 37, 100)])
+@EACH_WIDTH
+def test_products_with_panels(shape, width, monkeypatch):
+    """What the rows of tiles share is copied first, to be read in its order: whole columns of tiles and partial ones."""
+    for name in ("_NEAR_BYTES", "_FAR_BYTES", "_MANY_TILES"):
+        monkeypatch.setattr(mapping, name, 0)
+    n, k, m = shape
+    a, b, c = numbers(n, k), numbers(k, m), numbers(k, m, seed=1)
+    compare(lambda a, b: np.tanh(a @ b + 1), a, b, width=width)
+    compare(lambda a, b, c: np.sum(a[:, :, None] * b * c, 1), a, b, c, width=width)
+    compare(lambda a, b: np.einsum("ik,kj->ij", a.astype(np.float64), b), a, b, width=width)
+    compare_threads(lambda a, b: np.maximum(a @ b, 0), a, b, width=width, counts=(1, 2, 3))
+    x, w = numbers(2, 3, 9, n), numbers(20, 3, 3, 3)
+    compare(lambda x, w: cr.nn.convolve(x, w), x, w, width=width)
+
+
 @pytest.mark.parametrize("size", [2, 16, 17, 40, 65])
 def test_shares_of_every_kind_of_nest(size):
     """Axes that are shared out are the lanes', the rows' or neither's; grains are of 1, 8 and 64."""
@@ -169,10 +187,10 @@ def test_a_lost_tail_is_seen(monkeypatch):
 
 def test_a_wrong_combination_of_lanes_is_seen(monkeypatch):
     graph, values = graph_of(np.sum, numbers(37)), [numbers(37)]
-    monkeypatch.setattr(tiles.Tiler, "_across_lanes", lambda self, value: self.builder.extract_element(value, tiles.ir.Constant(tiles.ir.IntType(32), 0)))
+
+    def first(self, value):
+        return self.builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+
+    monkeypatch.setattr(folds.Folds, "_across_lanes", first)
     with pytest.raises(AssertionError):
         check(reference(graph, values), compiled(graph).run(values))
-
-
-def test_a_grain_that_cuts_tiles_is_not_offered():
-    assert [mapping.grain_of(extent) for extent in (1, 15, 16, 1023, 1024)] == [1, 1, 8, 8, 64]

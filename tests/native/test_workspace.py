@@ -39,14 +39,15 @@ def test_the_parts_of_a_workspace_follow_one_another_and_are_apart():
 def test_memory_that_is_not_there(monkeypatch):
     with pytest.raises(AllocationError, match="8,000,000,000,000,000,000,000 bytes"):
         allocate_result((10**21,), np.dtype(np.float64))
-    real, calls = np.empty, []
+    real, sizes = np.empty, []
 
     def once(shape, dtype):
-        calls.append(shape)
-        if len(calls) > 1:
+        """An array that is not aligned, and then no more."""
+        sizes.append(shape)
+        if len(sizes) > 1:
             raise MemoryError
-        return real(shape, dtype)[1:] if False else np.frombuffer(bytearray(4097), np.uint8)[1:].view(dtype)
+        return real(4104, np.uint8)[1:4097].view(dtype)
 
     monkeypatch.setattr(np, "empty", once)
     with pytest.raises(AllocationError, match="memory for a thing; got none for 4,096 bytes"):
-        allocate("a thing", (512,), np.dtype(np.float64), 4096 * 2)
+        allocate("a thing", (512,), np.dtype(np.float64))

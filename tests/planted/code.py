@@ -59,7 +59,6 @@ FAULTS = (
     Fault("a share has tiles of several vectors", "native/tiles.py", "            vectors = 1  # a share", "            vectors = plan.vectors  # a share"),
     Fault("an empty share does one step", "native/tiles.py", 'build.cbranch(build.icmp_signed("<", start, stop), inside, over)', "build.branch(inside)"),
     Fault("panels overlap", "native/tiles.py", "start = build.gep(start, [number(size)], source_etype=ir.IntType(8))", "pass"),
-    Fault("a panel's last vector is read whole", "native/tiles.py", "last = plan.along.extent % plan.lanes if vector == vectors - 1 and self.partial else 0", "last = 0"),
     Fault("a panel begins elsewhere for later columns", "native/tiles.py", "back = build.mul(point.bases[along], number(-load.dtype.itemsize))", "back = number(0)"),
     Fault("a block is not transposed", "native/tiles.py", "for k, row in enumerate(transposed(self.builder, rows)):", "for k, row in enumerate(rows):"),
     Fault("a product is subtracted", "native/folds.py", "return emit_function(self.builder, \"fma\", [*factors, held], [value.dtype] * 3)", "return emit_function(self.builder, \"fma\", [self.builder.fneg(factors[0]), factors[1], held], [value.dtype] * 3)"),

@@ -108,14 +108,14 @@ class Entry:
             return program, program.run(values)
 
     def _assembled(self, program: Runs, results: list[Any], values: list[np.ndarray]) -> Any:
-        results = results[: self.count]
-        if program.is_machine_code:  # which gives arrays of the caller's own
-            return self.assemble([result if result.ndim else result[()] for result in results])
-        return self.assemble(owned(results, values))
+        return self.assemble(owned(results[: self.count], values, program.is_machine_code))
 
 
-def owned(results: Sequence[Any], values: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The results as arrays of the caller's own: writable, and sharing memory with nothing else."""
+def owned(results: Sequence[Any], values: Sequence[np.ndarray], are_new: bool = False) -> list[np.ndarray]:
+    """The results as arrays of the caller's own: writable, and sharing memory with nothing else. Those of machine code
+    are so from the start."""
+    if are_new:
+        return [result if result.ndim else result[()] for result in results]
     taken = {id(value) for value in values}
     mine = []
     for result in results:

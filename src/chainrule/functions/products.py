@@ -153,7 +153,7 @@ class _Product:
             return call_graph(self.graph, leaves)
         values = [np.asarray(leaf) for leaf in leaves]
         with np.errstate(all="ignore"):
-            return owned(self.program.run(values), values)
+            return owned(self.program.run(values), values, self.program.is_machine_code)
 
 
 class _Linear:

@@ -30,13 +30,16 @@ from chainrule.loops import (
     store,
     substitute,
 )
-from chainrule.loops.affine import affine, uses
+from chainrule.loops.affine import address, affine, uses
 from chainrule.lower.program import Place, Run
 from chainrule.types import ArrayType
 
 OFTEN = 6
 """How many times an element must be read for a copy to pay."""
 LONG, LARGE_BYTES = 256, 1 << 19
+MUCH_BETTER = 0.7
+_VECTOR_BYTES = 64  # of the widest machines; what fills those fills all
+_SCATTERED, _COPYING = 12.0, 8.0  # in reads of a vector: lanes one by one, a copy of as many elements
 
 
 def pack(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
@@ -45,7 +48,7 @@ def pack(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
     if found is None:
         return [run]
     extents, fold = found
-    last = _last_index(fold)
+    last = _best_axis(fold, extents)
     if last is None:
         return [run]
     before: list[Run] = []
@@ -103,12 +106,44 @@ def _fold_of(body: tuple[Statement, ...]) -> tuple[dict[Index, int], Accumulate]
     return extents, folds[0]
 
 
-def _last_index(fold: Accumulate) -> Index | None:
-    """The last axis of the result that is longer than 1."""
-    for index in reversed(fold.indices):
-        if isinstance(index, Index):
-            return index
-    return None
+def _best_axis(fold: Accumulate, extents: dict[Index, int]) -> Index | None:
+    """The axis of the result that lanes should follow: the last one, if no other is much better.
+
+    An axis is good if it fills vectors, and if what is read moves along it in memory, or may be packed so that it does.
+    """
+    axes = [index for index in fold.indices if isinstance(index, Index)]
+    reads = [one for one in in_order([fold.value]) if isinstance(one, Load)]
+    if not axes or not reads:
+        return axes[-1] if axes else None
+    lanes = _VECTOR_BYTES // fold.value.dtype.itemsize
+
+    def cost(index: Index) -> float:
+        n = extents[index]
+        total = 1.0
+        for one in reads:
+            step = address(one.operands, one.buffer.shape).indices.get(index, 0)
+            hidden = any(index in uses(other, {}) for other in address(one.operands, one.buffer.shape).others)
+            scattered = _SCATTERED if not _is_plain(one, extents) or hidden else 1.0 + _COPYING / _times(one, extents)
+            total += scattered if hidden or abs(step) > 1 else 1.0
+        return total * -(-n // lanes) * lanes / n
+
+    last = axes[-1]
+    best = min(reversed(axes), key=cost)
+    return best if cost(best) < MUCH_BETTER * cost(last) else last
+
+
+def _is_plain(one: Load, extents: dict[Index, int]) -> bool:
+    """Whether a load takes whole axes, each by an index of its own: so that it can be copied in another order."""
+    axes = _axes(one)
+    plain = all(isinstance(index, Index) or not uses(index, {}) for index in one.operands)
+    whole = zip(one.operands, one.buffer.shape, strict=True)
+    return plain and len(set(axes)) == len(axes) and all(extents[i] == n for i, n in whole if isinstance(i, Index))
+
+
+def _times(one: Load, extents: dict[Index, int]) -> int:
+    """How often each element is read."""
+    own = set(_axes(one))
+    return math.prod(n for index, n in extents.items() if index not in own)
 
 
 def _axes(one: Load) -> list[Index]:
@@ -121,15 +156,11 @@ def _wanted_last(one: Load, last: Index, extents: dict[Index, int], fold: Accumu
     That is the last axis of the result. A large operand without it, of which one element at a time is read, should have
     last the axis of the fold, so that those elements follow one another.
     """
-    plain = all(isinstance(index, Index) or not uses(index, {}) for index in one.operands)
     axes = _axes(one)
     own = set(axes)
-    if not plain or len(own) != len(axes) or len(axes) < 2:
+    if not _is_plain(one, extents) or len(axes) < 2:
         return None
-    whole = zip(one.operands, one.buffer.shape, strict=True)
-    if any(isinstance(index, Index) and extents[index] != n for index, n in whole):
-        return None
-    times = math.prod(n for index, n in extents.items() if index not in own)
+    times = _times(one, extents)
     if last in own:
         return last if axes[-1] is not last and times >= OFTEN and extents[last] >= 4 else None
     inner = [index for index in axes if not any(index is outer for outer in fold.indices)]

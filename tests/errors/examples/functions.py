@@ -52,6 +52,7 @@ TWO, MANY = np.ones(2), np.ones((3, 2))
 
 EXAMPLES = [
     ("grad of a vector", lambda: cr.grad(lambda x: 2 * x)(TWO)),
+    ("a stage that there is not", lambda: cr.jit(lambda x: 2 * x).show(TWO, after="magic")),
     ("grad of a pair", lambda: cr.grad(lambda x: (x, x))(1.0)),
     ("grad of an integer result", lambda: cr.grad(lambda x: np.sum(x > 0))(TWO)),
     ("grad by an integer", lambda: cr.grad(lambda n: n * 1.5)(3)),

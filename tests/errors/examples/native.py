@@ -3,10 +3,12 @@
 import os
 from unittest import mock
 
+import numpy as np
 from llvmlite import ir
 
 from chainrule.native import compile_ir, default_cache, thread_count, vector_bytes
 from chainrule.native.vector_math import emit
+from chainrule.native.workspace import allocate_result
 
 FUNCTION = "define void @f(ptr %block) {\n  ret void\n}\n"
 CALL = "declare void @nobodys()\ndefine void @f() {\n  call void @nobodys()\n  ret void\n}\n"
@@ -34,5 +36,6 @@ EXAMPLES = [
     ("the address of a function that is not there", lambda: compile_ir(FUNCTION, cache=None).address("g")),
     ("a number of threads that is none", lambda: with_setting("CHAINRULE_NUM_THREADS", "0", thread_count)),
     ("a vector of three bytes", lambda: with_setting("CHAINRULE_VECTOR_BYTES", "3", vector_bytes)),
+    ("a result that no memory holds", lambda: allocate_result((10**20,), np.dtype(np.float64))),
     ("a bound of the cache in words", lambda: with_setting("CHAINRULE_CACHE_SIZE", "much", default_cache)),
 ]
