@@ -16,7 +16,7 @@ CANDIDATES := $(PYTHON) python3.11 python3.12 python3.13 python3 python
 SUITABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-compiled demo docs oracle fuzz-models fuzz-graphs interruptions math-range bench clean
+.PHONY: help setup test test-compiled demo docs oracle fuzz-models fuzz-graphs interruptions math-range plant-faults bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ interruptions: setup ## strike 100 runs with Ctrl-C at random instants
 
 math-range: setup ## every float32 through every elementary function (an hour; CHAINRULE_MATH_STRIDE=64: a minute)
 	$(PYTEST) tests/long/test_math_range.py
+
+plant-faults: setup ## plant each fault of tests/planted in a copy of the tree, and see which the tests catch (an hour)
+	$(BIN)/python -m tests.planted.run --workers $(WORKERS)
 
 bench: $(BENCH)/.setup-done ## measure beside torch, jax and scikit-learn; SECTIONS="mnist wide", FLAGS=--quick
 	$(BENCH)/bin/python -m bench $(SECTIONS) $(FLAGS) --write docs/performance.md

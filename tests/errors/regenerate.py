@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+os.environ["CHAINRULE_COMPILE"] = "off"  # as the tests have it
+
 from tests.errors.examples import families
 from tests.errors.meeting import GOLDEN, golden_text, meet_all
 

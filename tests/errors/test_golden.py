@@ -33,7 +33,7 @@ ALLOWED_RAISES = {
     "cli/__init__.py: raise SystemExit": "the command's way out, with a sentence of its own on the standard error",
     "cli/app.py: raise typer.Exit": "the command's way out after --version",
     "cli/app.py: raise _ended": "the command's way out; what it says is that of our error",
-    "functions/executable.py: raise self._error": "what the compiler's thread caught, raised where its result is asked for",
+    "functions/executable.py: raise self._error": "what the compiler's thread caught, where it is asked for the result",
     "native/executable.py: raise self.errors.pop": "what a callback raised, carried past the native code between",
     "graph/protocols.py: raise NotImplementedError": "an abstract property or method; its classes define it",
     "graph/protocols.py: raise AttributeError": "Python asks so whether there is an attribute (hasattr, getattr)",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections import namedtuple
+from collections import deque, namedtuple
 
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule.errors import ArgumentError, DerivativeError, SeveredGradientWarning, StructureError
+from chainrule.functions import arguments
 from chainrule.functions.arguments import leaf_names, name_of_function
 from chainrule.pytree import flatten
 
@@ -89,3 +90,11 @@ def test_no_warning_where_it_is_meant_or_does_not_matter():
 
 def test_a_list_of_argnums_is_a_tuple_of_them():
     assert [float(slope) for slope in cr.grad(lambda x, y: x * y, argnums=[0, 1])(2.0, 3.0)] == [3, 2]
+
+
+def test_names_are_made_once_for_all_leaves(monkeypatch):
+    """Not once for each leaf: a thousand layers would take a million names."""
+    asked = deque()
+    monkeypatch.setattr(arguments, "leaf_names", lambda *args: (asked.append(0), leaf_names(*args))[1])
+    cr.grad(lambda layers: np.sum(layers[0] * layers[9]))([np.ones(2)] * 10)
+    assert len(asked) == 2  # for the trace, and for the choice of what to differentiate by

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 import pytest
 
@@ -117,3 +119,16 @@ def test_split_keeps_constants_and_takes_the_results_of_a_loop_apart():
     _, pushforward = cr.linearize(f, 1.0, 3.0)
     np.testing.assert_array_equal(pushforward(1.0, 0.0), [6, 12, 24])
     np.testing.assert_array_equal(cr.vjp(f, 1.0, 3.0)[1](np.ones(3))[1], 14)
+
+
+def test_products_with_a_hessian_trace_once():
+    runs = deque()
+
+    def function(x):
+        runs.append(0)
+        return np.sum(x**3)
+
+    for scale in (1.0, 2.0, 3.0):
+        found = cr.hvp(function, (np.full(2, scale),), (np.array([1.0, 0.0]),))
+        np.testing.assert_allclose(found, [6 * scale, 0])
+    assert len(runs) == 1

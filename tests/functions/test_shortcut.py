@@ -11,8 +11,9 @@ import pytest
 import chainrule as cr
 from chainrule.errors import AxisError, ChainruleError
 from chainrule.functions import remember
-from chainrule.functions.shortcut import MISSED
+from chainrule.functions.shortcut import MISSED, _Source
 from chainrule.native import entry
+from chainrule.pytree import flatten
 
 Pair = namedtuple("Pair", ["left", "right"])
 
@@ -48,8 +49,8 @@ def lengths(monkeypatch):
 
 
 def assert_same(found, expected):
-    found_leaves, found_structure = cr.pytree.flatten(found)
-    leaves, structure = cr.pytree.flatten(expected)
+    found_leaves, found_structure = flatten(found)
+    leaves, structure = flatten(expected)
     assert found_structure == structure
     for one, other in zip(found_leaves, leaves, strict=True):
         assert type(one) is type(other)
@@ -347,6 +348,21 @@ def test_threads():
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_the_tests_above_see_a_shortcut_that_does_not_look(monkeypatch):
+    """The planted fault: the surroundings are not asked."""
+    unless = _Source.unless
+
+    def seldom(self, condition):
+        if not condition.endswith("()"):
+            unless(self, condition)
+
+    monkeypatch.setattr(_Source, "unless", seldom)
+    scale = np.ones(3)
+    function, _ = shortened(cr.jit(lambda x: x * scale), np.ones(3))
+    scale[1] = 5.0
+    np.testing.assert_array_equal(function(np.ones(3)), 1)
 
 
 def test_what_missed_is_no_result():

@@ -34,7 +34,9 @@ class Machine:
 
     def __init__(self, program: Program, values: Sequence[Any]) -> None:
         self.arena = np.full(program.arena + 1, RUBBISH, np.uint8)
-        self.inputs = {place: np.array(value, place.type.dtype) for place, value in zip(program.inputs, values, strict=True)}
+        self.inputs = {
+            place: np.array(value, place.type.dtype) for place, value in zip(program.inputs, values, strict=True)
+        }
         self.outputs = {place: _rubbish(place) for place in program.outputs}
         self.fault = np.zeros((), bool)
         self.fault_place = program.fault
@@ -102,7 +104,9 @@ class Machine:
     def kernel(self, step: Run) -> None:
         """Run a kernel on the memory of its places, element by element."""
         buffers = step.kernel.buffers
-        arrays = {buffer: self.array(place).reshape(buffer.shape) for buffer, place in zip(buffers, step.places, strict=True)}
+        arrays = {
+            buffer: self.array(place).reshape(buffer.shape) for buffer, place in zip(buffers, step.places, strict=True)
+        }
         memory = AtOnce(step.kernel, {one: array for one, array in arrays.items() if one.role == "input"})
         memory.arrays.update(arrays)
         for one, place in zip(buffers, step.places, strict=True):

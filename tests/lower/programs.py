@@ -96,7 +96,9 @@ def adam(w: Any, x: Any, y: Any) -> Any:
         t = t + 1
         m = [0.9 * a + 0.1 * b for a, b in zip(m, g, strict=True)]
         v = [0.99 * a + 0.01 * b * b for a, b in zip(v, g, strict=True)]
-        new = [a - 0.05 * (b / (1 - 0.9**t)) / (np.sqrt(c / (1 - 0.99**t)) + 1e-6) for a, b, c in zip(w, m, v, strict=True)]
+        new = [
+            a - 0.05 * (b / (1 - 0.9**t)) / (np.sqrt(c / (1 - 0.99**t)) + 1e-6) for a, b, c in zip(w, m, v, strict=True)
+        ]
         return (new, m, v, t), np.sum(new[0])
 
     zeros = [a * 0 for a in w]
@@ -114,7 +116,10 @@ PROGRAMS: dict[str, Program] = {
     "broadcast": (lambda x, r, c: np.maximum(x * r, c) - c * r, (A, ROW, COLUMN)),
     "transposed": (lambda x: (x.T * 2, x.T), (A,)),
     "moved axes": (lambda x: (np.moveaxis(x, 0, 2), np.transpose(x, (2, 0, 1)) + 1, np.swapaxes(x, 0, 1)), (CUBE,)),
-    "reshapes": (lambda x: (x.reshape(12, 5) * 2, x.reshape(5, 12).T, np.sin(x).reshape(-1), x.reshape(3, 1, 20)), (CUBE,)),
+    "reshapes": (
+        lambda x: (x.reshape(12, 5) * 2, x.reshape(5, 12).T, np.sin(x).reshape(-1), x.reshape(3, 1, 20)),
+        (CUBE,),
+    ),
     "reshape and back": (lambda x: (x.reshape(4, 15).T.reshape(5, 12) + 1).reshape(60)[::-1], (CUBE,)),
     "slices": (lambda x: (x[1:, ::2], x[::-1, -1:0:-1] + 0, x[2] * 2, x[:, 3]), (A,)),
     "flips": (lambda x: np.flip(x, 1) - np.flip(x), (A,)),
@@ -122,23 +127,46 @@ PROGRAMS: dict[str, Program] = {
     "truths": (lambda m: (np.all(m, 0), np.any(m, 1), ~m, np.sum(m, 0), m.T), (TRUTH,)),
     "whole numbers": (lambda n: (n // 3, n % 4, n**2, -n, np.abs(n), n & 5, n << 2, np.sum(n, 1), np.max(n)), (WHOLE,)),
     "bytes": (
-        lambda n, u: (n * n, n + 100, u - 7, np.minimum(u, 4), np.sum(u), np.max(n, 0), n.astype(np.float32) / 3, u > 3),
+        lambda n, u: (
+            n * n,
+            n + 100,
+            u - 7,
+            np.minimum(u, 4),
+            np.sum(u),
+            np.max(n, 0),
+            n.astype(np.float32) / 3,
+            u > 3,
+        ),
         (numbers(33, dtype=np.int8), numbers(33, dtype=np.uint8)),
     ),
-    "halfwords": (lambda n, u: (n * 1000, u * u, np.cumsum(n), np.min(n), u.astype(np.int64)), (numbers(19, dtype=np.int16), numbers(19, dtype=np.uint16))),
+    "halfwords": (
+        lambda n, u: (n * 1000, u * u, np.cumsum(n), np.min(n), u.astype(np.int64)),
+        (numbers(19, dtype=np.int16), numbers(19, dtype=np.uint16)),
+    ),
     "mixed widths": (lambda x, n: x.astype(np.float64) * n[:5] + x, (A, np.arange(7, dtype=np.int32))),
-    "constants": (lambda x: (x * np.arange(5, dtype=np.float32) + np.ones(5, np.float32), np.float32(3), np.arange(4)), (A,)),
+    "constants": (
+        lambda x: (x * np.arange(5, dtype=np.float32) + np.ones(5, np.float32), np.float32(3), np.arange(4)),
+        (A,),
+    ),
     "outputs that are inputs": (lambda x, y: (x, y, x, x + 1), (A, ROW)),
     "the same output twice": (lambda x: ((s := np.tanh(x)), s, s.T, s), (A,)),
-    "nothing": (lambda x, y: (x + 1, np.sum(x, 0), np.sum(x), y @ x, x @ y), (np.zeros((0, 3), np.float32), np.zeros((3, 0), np.float32))),
+    "nothing": (
+        lambda x, y: (x + 1, np.sum(x, 0), np.sum(x), y @ x, x @ y),
+        (np.zeros((0, 3), np.float32), np.zeros((3, 0), np.float32)),
+    ),
     "empty sum": (lambda x, y: (x @ y + 1, np.prod(x, 1)), (np.zeros((4, 0)), np.zeros((0, 6)))),
     "one number": (lambda x: (np.sin(x), x * x + 1, np.sum(x)), (np.float64(0.3),)),
     "reductions": (
-        lambda x: [f(x, axis) for f in (np.sum, np.max, np.prod, np.mean) for axis in (None, 0, 1, 2, (0, 1), (0, 2), (1, 2))],
+        lambda x: [
+            f(x, axis) for f in (np.sum, np.max, np.prod, np.mean) for axis in (None, 0, 1, 2, (0, 1), (0, 2), (1, 2))
+        ],
         (CUBE,),
     ),
     "minima": (lambda x: (np.min(x, 0), np.min(x, 1), np.min(x), np.sum(np.exp(x), 1), np.var(x, 0)), (LONG,)),
-    "nan among them": (lambda x: (np.max(x, 0), np.min(x, 1), np.sum(x), np.maximum(x, 0)), (np.where(numbers(9, 4) > 1, np.nan, A[0, 0]),)),
+    "nan among them": (
+        lambda x: (np.max(x, 0), np.min(x, 1), np.sum(x), np.maximum(x, 0)),
+        (np.where(numbers(9, 4) > 1, np.nan, A[0, 0]),),
+    ),
     "norm of rows": (lambda x: x / np.sqrt(np.sum(x * x, 1, keepdims=True)), (A,)),
     "softmax": (softmax, (A,)),
     "softmax down": (lambda x: softmax(x, 0), (LONG,)),
@@ -151,7 +179,10 @@ PROGRAMS: dict[str, Program] = {
     "vectors": (lambda x, y: (x @ y, np.outer(x, y), np.vdot(x, x)), (numbers(37), numbers(37, seed=1))),
     "stack of products": (lambda x, y: np.einsum("bij,bjk->bik", x, y), (numbers(3, 4, 5), numbers(3, 5, 6, seed=1))),
     "labels": (
-        lambda x, y: [np.einsum(pattern, x, y) for pattern in ("ijk,kl->ijl", "ijk,kl->lji", "ijk,kl->il", "ijk,kl->jkl", "ijk,kl->ij")],
+        lambda x, y: [
+            np.einsum(pattern, x, y)
+            for pattern in ("ijk,kl->ijl", "ijk,kl->lji", "ijk,kl->il", "ijk,kl->jkl", "ijk,kl->ij")
+        ],
         (CUBE, numbers(5, 6, dtype=np.float64)),
     ),
     "product of whole numbers": (lambda x, y: (x @ y.T, np.sum(x * y, 0)), (WHOLE, WHOLE + 1)),
@@ -163,13 +194,24 @@ PROGRAMS: dict[str, Program] = {
         (A, B, numbers(9, 2), numbers(7, 2, seed=6)),
     ),
     "index": (lambda x, n: (x[n], x[n, 1], x[:, n[0] % 5]), (A, PLACES)),
-    "scatter": (lambda x, n: (cr.grad(lambda x: np.sum(x[n] ** 2))(x)), (A, PLACES)),
-    "joined arrays": (lambda x, y: (np.concatenate([x, y, x * 2]), np.concatenate([x.T, x.T], 1), np.stack([x, y], 1)), (A, A * A)),
+    "scatter": (lambda x, n: cr.grad(lambda x: np.sum(x[n] ** 2))(x), (A, PLACES)),
+    "joined arrays": (
+        lambda x, y: (np.concatenate([x, y, x * 2]), np.concatenate([x.T, x.T], 1), np.stack([x, y], 1)),
+        (A, A * A),
+    ),
     "running": (lambda x: (np.cumsum(x, 0), np.cumsum(x, 1), np.cumprod(x, 1), np.maximum.accumulate(x, 0)), (A,)),
     "order": (lambda x: (np.sort(x, 1), np.argsort(x), np.argmax(x, 1), np.argmin(x, 0), np.sort(x, 0)), (A,)),
     "evaluated": (lambda x: np.linalg.inv(x @ x.T + 5 * np.eye(7, dtype=np.float32)) + 1, (A,)),
-    "pad and roll": (lambda x: (np.pad(x, ((1, 2), (0, 3))), np.roll(x, 2, 0), np.tile(x, (2, 1)), np.repeat(x, 2, 1)), (A,)),
-    "two folds and an epilogue": (lambda x: (np.sum(x, 1) * np.max(x, 1) + np.sum(x * x, 1)), (LONG,)),
+    "pad and roll": (
+        lambda x: (np.pad(x, ((1, 2), (0, 3))), np.roll(x, 2, 0), np.tile(x, (2, 1)), np.repeat(x, 2, 1)),
+        (A,),
+    ),
+    "two folds and an epilogue": (lambda x: np.sum(x, 1) * np.max(x, 1) + np.sum(x * x, 1), (LONG,)),
+    "fold read elsewhere": (
+        lambda x: ((s := np.sum(x, 1)) + s[::-1], (x @ x.T)[::-1] * 2, (p := x @ x.T) + p.T, np.max(x, 1)[::-1] * 2),
+        (numbers(17, 3),),
+    ),
+    "products of products": (lambda x: (x @ x @ x, (x @ x).T @ (x * 2)), (numbers(9, 9),)),
     "fold of a fold": (lambda x: np.sum(np.sum(x, 1, keepdims=True) * x, 0), (LONG,)),
     "long chain": (lambda x: _repeated(lambda y: np.sin(y) + 0.1, x, 50), (ROW,)),
     "many uses": (lambda x: [np.exp(x) * k for k in range(1, 13)], (A,)),

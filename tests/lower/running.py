@@ -116,13 +116,13 @@ def _patches(name: str) -> list[Any]:
         "packing": lambda: [mock.patch.object(block, "pack", lambda run, new_place: [run])],
         "join": lambda: [mock.patch.object(chainrule.lower, "join", lambda program: program)],
         "group": lambda: [mock.patch.object(block, "group", _each_alone)],
-        "epilogue": lambda: [mock.patch("chainrule.lower.place._can_accumulate", lambda *_: False)],
+        "epilogue": lambda: [mock.patch("chainrule.lower.place._can_accumulate", return_value=False)],
         "inlining": lambda: [mock.patch.object(block, "lay_out", _all_stored(block.lay_out))],
         "arena": lambda: [mock.patch.object(chainrule.lower, "lay_out_arena", _apart)],
         "merging": lambda: [mock.patch("chainrule.native.nest.merged", _unmerged)],
-        "transposing": lambda: [mock.patch("chainrule.native.mapping.crossed_axis", lambda *_: None)],
+        "transposing": lambda: [mock.patch("chainrule.native.mapping.crossed_axis", return_value=None)],
         "vectors": lambda: [
-            mock.patch(f"chainrule.native.{file}.choose", lambda *_: one_by_one) for file in ("mapping", "tiles")
+            mock.patch(f"chainrule.native.{file}.choose", return_value=one_by_one) for file in ("mapping", "tiles")
         ],
     }[name]()
 
@@ -183,9 +183,9 @@ def compiled(graph: Graph, *, width: int | None = None, off: Sequence[str] = (),
     with ExitStack() as stack:
         stack.enter_context(without(*off))
         stack.enter_context(mock.patch.object(chainrule.lower, "lower", verified))
-        stack.enter_context(mock.patch("chainrule.native.build._identity", lambda _: None))  # of the cache, if any
+        stack.enter_context(mock.patch("chainrule.native.build._identity", return_value=None))  # of the cache, if any
         if width is not None:
-            stack.enter_context(mock.patch("chainrule.native.build.vector_bytes", lambda: width))
+            stack.enter_context(mock.patch("chainrule.native.build.vector_bytes", return_value=width))
         if split:
             stack.enter_context(everything_split())
         made = Executable(graph)
@@ -212,19 +212,19 @@ def check(
 ) -> None:
     """Equal in shape and dtype; whole numbers to the bit, floats to rounding."""
     assert len(expected) == len(found), note
-    for number, (one, other) in enumerate(zip(expected, found, strict=True)):
-        assert (other.shape, other.dtype) == (one.shape, one.dtype), f"{note}: output {number}"
+    for k, (one, other) in enumerate(zip(expected, found, strict=True)):
+        assert (other.shape, other.dtype) == (one.shape, one.dtype), f"{note}: output {k}"
         if one.dtype.kind == "f":
             relative, absolute = ROUNDING[one.dtype] if tolerance is None else (tolerance, tolerance)
-            np.testing.assert_allclose(other, one, relative, absolute, err_msg=f"{note}: output {number}")
+            np.testing.assert_allclose(other, one, relative, absolute, err_msg=f"{note}: output {k}")
         else:
-            np.testing.assert_array_equal(other, one, err_msg=f"{note}: output {number}")
+            np.testing.assert_array_equal(other, one, err_msg=f"{note}: output {k}")
 
 
 def same_bits(one: Sequence[np.ndarray], other: Sequence[np.ndarray], note: str = "") -> None:
     """Equal to the bit."""
-    for number, (x, y) in enumerate(zip(one, other, strict=True)):
-        assert x.tobytes() == y.tobytes(), f"{note}: output {number}: {x} and {y}"
+    for k, (x, y) in enumerate(zip(one, other, strict=True)):
+        assert x.tobytes() == y.tobytes(), f"{note}: output {k}: {x} and {y}"
 
 
 def compare(function: Callable[..., Any], *args: Any, **options: Any) -> Executable:
@@ -272,9 +272,7 @@ def run_kernel(kernel: Kernel, *inputs: Any, width: int = 32, threads: int = 0) 
     builder = ir.IRBuilder(entry.append_basic_block())
     table, *share = entry.args
     count = len(kernel.buffers) + 1
-    pointers = [
-        builder.load(builder.gep(table, [number(k)], source_etype=POINTER), typ=POINTER) for k in range(count)
-    ]
+    pointers = [builder.load(builder.gep(table, [number(k)], source_etype=POINTER), typ=POINTER) for k in range(count)]
     builder.call(function, [*pointers, *(share if threads else [])])
     builder.ret_void()
     given = iter(inputs)

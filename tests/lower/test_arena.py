@@ -65,7 +65,13 @@ def test_what_a_loop_reads_before_it_writes_it_lives_through_all_of_it():
 
 def test_what_begins_in_a_loop_with_a_read_lives_from_step_to_step():
     kept, other, third = places(3)
-    loop = Repeat(Counter("n"), 3, False, False, [step(OUT, kept), step(other, IN), step(third, other), step(OUT, third), step(kept, IN)])
+    loop = Repeat(
+        Counter("n"),
+        3,
+        False,
+        False,
+        [step(OUT, kept), step(other, IN), step(third, other), step(OUT, third), step(kept, IN)],
+    )
     laid_out([loop])
     assert apart(kept, other)
     assert apart(kept, third)
@@ -95,7 +101,16 @@ def test_a_predicate_is_kept_until_it_is_asked():
 def test_branches():
     kept, a, b = places(3)
     predicate = Place("p", KIND, "input")
-    assert laid_out([step(kept, IN), Branch(predicate, [step(a, IN), step(OUT, a)], [step(b, IN), step(OUT, b)]), step(OUT, kept)]) == 2 * SIZE
+    assert (
+        laid_out(
+            [
+                step(kept, IN),
+                Branch(predicate, [step(a, IN), step(OUT, a)], [step(b, IN), step(OUT, b)]),
+                step(OUT, kept),
+            ]
+        )
+        == 2 * SIZE
+    )
     assert a.offset == b.offset
     assert apart(kept, a)
 

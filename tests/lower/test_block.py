@@ -8,7 +8,17 @@ import pytest
 import chainrule as cr
 from chainrule.lower.program import Branch, Call, Evaluate, Repeat, Run, While, leaves
 from tests.lower.interpreter import interpret_program
-from tests.lower.running import WIDTHS, check, compare, compare_threads, graph_of, numbers, reference, values_of, verified
+from tests.lower.running import (
+    WIDTHS,
+    check,
+    compare,
+    compare_threads,
+    graph_of,
+    numbers,
+    reference,
+    values_of,
+    verified,
+)
 
 X = numbers(4, 5)
 
@@ -30,9 +40,9 @@ def test_control_flow_keeps_its_shape():
 
 
 def test_a_loop_that_hands_nothing_on_is_independent():
-    (loop,) = [s for s in steps(lambda x: cr.scan(lambda c, s: (c, s * 2), (), x), X) if isinstance(s, Repeat)]
+    (loop,) = [one for one in steps(lambda x: cr.scan(lambda c, s: (c, s * 2), (), x), X) if isinstance(one, Repeat)]
     assert loop.independent
-    (loop,) = [s for s in steps(lambda x: cr.scan(lambda c, s: (c + s, c), x[0], x), X) if isinstance(s, Repeat)]
+    (loop,) = [one for one in steps(lambda x: cr.scan(lambda c, s: (c + s, c), x[0], x), X) if isinstance(one, Repeat)]
     assert not loop.independent
 
 

@@ -1,4 +1,4 @@
-"""Joining places: which copies vanish, and which must stay. What is joined wrongly, the interpreter of programs sees."""
+"""Joining places: which copies vanish, and which stay. What is joined wrongly, the interpreter of programs sees."""
 
 from __future__ import annotations
 
@@ -113,7 +113,10 @@ def test_a_branch_that_hands_on_its_operands_swapped():
 
 def test_loops_until_a_condition():
     copies(lambda x: cr.while_loop(lambda c: c[0][0] < 5, lambda c: (c[0] + 1, c[0] * c[1]), (x * 0, x)), numbers(67))
-    copies(lambda x: cr.while_loop(lambda c: np.sum(c[0]) < 90, lambda c: (c[1] + 1, c[0] + 1), (x * 0, x * 0)), numbers(67))
+    copies(
+        lambda x: cr.while_loop(lambda c: np.sum(c[0]) < 90, lambda c: (c[1] + 1, c[0] + 1), (x * 0, x * 0)),
+        numbers(67),
+    )
     copies(lambda x: cr.while_loop(lambda c: c[0] < 0, lambda c: c, x * x), numbers(67))
 
 
@@ -212,14 +215,25 @@ def test_a_copy_between_places_that_are_never_needed_at_once():
 
 def test_a_copy_whose_source_is_written_while_the_target_is_needed():
     source, first, second, out = place("in0", "input"), place("a"), place("b"), place("out0", "output")
-    steps = [run(PLAIN, source, first), Copy(second, first), run(PLAIN, source, first), run(PLAIN, second, out), run(PLAIN, first, out)]
+    steps = [
+        run(PLAIN, source, first),
+        Copy(second, first),
+        run(PLAIN, source, first),
+        run(PLAIN, second, out),
+        run(PLAIN, first, out),
+    ]
     assert len(join(program(steps, [source], [out])).steps) == 5
     assert not joined(first, second)
 
 
 def test_a_copy_whose_target_is_written_while_the_source_is_needed():
     source, first, second, out = place("in0", "input"), place("a"), place("b"), place("out0", "output")
-    steps = [run(PLAIN, source, first), Copy(second, first), run("  parallel for i in 0..100: y[i] = x[99 - i]", second, second), run(PLAIN, first, out)]
+    steps = [
+        run(PLAIN, source, first),
+        Copy(second, first),
+        run("  parallel for i in 0..100: y[i] = x[99 - i]", second, second),
+        run(PLAIN, first, out),
+    ]
     join(program(steps, [source], [out]))
     assert not joined(first, second)
 
@@ -228,6 +242,14 @@ def test_two_outputs_are_two_arrays():
     source, one, other = place("in0", "input"), place("out0", "output"), place("out1", "output")
     join(program([run(PLAIN, source, one), Copy(other, one)], [source], [one, other]))
     assert not joined(one, other)
+
+
+def test_an_output_is_needed_at_the_end():
+    """Memory that is written again after it was copied to an output is not the output's."""
+    source, local, out, last = place("in0", "input"), place("a"), place("out0", "output"), place("out1", "output")
+    steps = [run(PLAIN, source, local), Copy(out, local), run(PLAIN, source, local), run(PLAIN, local, last)]
+    join(program(steps, [source], [out, last]))
+    assert not joined(out, local)
 
 
 def test_places_of_other_types_stay_apart():

@@ -50,6 +50,8 @@ def test_what_is_costly_is_not_computed_for_every_row():
 def test_what_is_cheap_and_read_often_is_stored_too():
     _, _, layout = layout_of(lambda x, y: (x * 2) @ y, X, Y)
     assert "multiply" in names(layout.stored)
+    _, _, layout = layout_of(lambda x, y: (x * 2) @ y, X, Y[:, :5])  # each element for as many columns as it has rows
+    assert "multiply" in names(layout.stored)
 
 
 def test_what_only_moves_is_never_stored():

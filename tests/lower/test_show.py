@@ -44,4 +44,6 @@ def test_loops_and_branches():
     loop = text(lambda x: cr.while_loop(lambda c: c[0] < 9, lambda c: c + 1, x[0]), X)
     assert "  while:" in loop
     assert "  holds " in loop
-    assert "while at most 5 times:" in text(lambda x: cr.while_loop(lambda c: c[0] < 9, lambda c: c + 1, x[0], max_steps=5), X)
+    assert "while at most 5 times:" in text(
+        lambda x: cr.while_loop(lambda c: c[0] < 9, lambda c: c + 1, x[0], max_steps=5), X
+    )

@@ -183,7 +183,7 @@ def test_an_operation_that_refuses_its_operand(options):
     well = np.eye(3) * 2
     with limited(2):
         for _ in range(2):
-            with pytest.raises(Exception, match="[Ss]ingular"):
+            with pytest.raises(Exception, match=r"[Ss]ingular"):
                 made.run([SINGULAR * 0])
             check(reference(graph, [well]), made.run([well]))
 

@@ -50,6 +50,7 @@ KERNEL = """kernel f(input a: float32[5, 37], input b: float32[37], output c: fl
     for j in 0..37: s[i] += a[i, j] * c[i, j]
     s[i] = s[i] + b[i]"""
 
+HEAD = "kernel f(input a: float32[37], "
 AT_A_TIME = {
     "an accumulation that begins in an earlier loop": """kernel f(input a: int64[5, 3], output c: int64[5]):
   parallel for i in 0..5: c[i] = a[i, 0]
@@ -101,16 +102,17 @@ AT_A_TIME = {
   parallel for j in 0..37:
     d[j] = 0
     for i in 0..5: d[j] += (i * j) + 1""",
-    "lanes that read anywhere": """kernel f(input a: float32[37], input n: int64[50], output c: float32[3, 50], output e: float32[50]):
+    "lanes that read anywhere": HEAD
+    + """input n: int64[50], output c: float32[3, 50], output e: float32[50]):
   parallel for i in 0..3:
-    parallel for j in 0..50: c[i, j] = a[maximum(minimum(n[j], 36), 0)] + i
-  parallel for j in 0..50: e[j] = a[(j * 2) / 3]""".replace("+ i", "+ a[i]"),
+    parallel for j in 0..50: c[i, j] = a[maximum(minimum(n[j], 36), 0)] + a[i]
+  parallel for j in 0..50: e[j] = a[(j * 2) / 3]""",
     "what is written far apart": """kernel f(input a: float32[40], output c: float32[40, 2], output d: float32[40]):
   parallel for i in 0..40:
     c[i, 1] = a[i]
     c[i, 0] = a[39 - i]
     d[39 - i] = a[i]""",
-    "a store that reads an earlier one's": """kernel f(input a: float32[40], output c: float32[40], output d: float32[40]):
+    "a store that reads another's": """kernel f(input a: float32[40], output c: float32[40], output d: float32[40]):
   parallel for i in 0..40:
     c[i] = a[i] * 2
     d[i] = c[i] + 1""",

@@ -35,9 +35,7 @@ def plain(n: int, m: int, value: str = "a[i, j]", shape: str | None = None):
 @pytest.mark.parametrize(("width", "lanes"), [(16, 4), (32, 8), (64, 16)])
 def test_lanes_are_those_of_the_widest_number(width, lanes):
     assert choose(plain(40, 40, "a[i, j] * 2"), width).lanes == lanes
-    wide = nest_of(
-        "input a: float32[40], output c: float64[40]", "  parallel for i in 0..40: c[i] = float64(a[i])"
-    )
+    wide = nest_of("input a: float32[40], output c: float64[40]", "  parallel for i in 0..40: c[i] = float64(a[i])")
     assert choose(wide, width).lanes == lanes // 2
     narrow = nest_of("input a: int8[400], output c: int8[400]", "  parallel for i in 0..400: c[i] = a[i] + 1")
     assert choose(narrow, width).lanes == width
@@ -109,7 +107,10 @@ def test_shares_are_whole_tiles():
 
 
 def test_what_cannot_be_shared_out():
-    one = nest_of("input a: float32[1, 9], output c: float32[1, 9]", "  parallel for i in 0..1:\n    parallel for j in 0..9: c[i, j] = a[i, j]")
+    one = nest_of(
+        "input a: float32[1, 9], output c: float32[1, 9]",
+        "  parallel for i in 0..1:\n    parallel for j in 0..9: c[i, j] = a[i, j]",
+    )
     assert not splits(one, 32)
     total = nest_of("input a: float32[9], output c: float32[]", "  for i in 0..9: c[] += a[i]")
     assert not splits(total, 32)

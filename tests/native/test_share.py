@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -53,7 +55,9 @@ CHAINS = {
     "one after another": lambda x: np.argsort(np.sort(np.exp(x), 1), 1) + np.argmax(x),
     "reshaped between": lambda x: np.sum(np.exp(x).reshape(9, 20) * 2, 1) + np.exp(x).reshape(-1)[:9],
     "independent": lambda x: np.sum(cr.scan(lambda c, s: (c, np.cumsum(s * x[0]) @ x.T), (), x)[1] * 2, 0),
-    "independent and nested": lambda x: cr.scan(lambda c, s: (c, cr.scan(lambda d, t: (d * 0.5 + t, d), s, x[:4])), (), x[:7])[1],
+    "independent and nested": lambda x: cr.scan(
+        lambda c, s: (c, cr.scan(lambda d, t: (d * 0.5 + t, d), s, x[:4])), (), x[:7]
+    )[1],
     "independent and small": lambda x: np.sum(cr.scan(lambda c, s: (c, np.sum(s)), (), x)[1]) + x,
     "until": lambda x: cr.while_loop(lambda c: np.sum(c) < 100, lambda c: np.cumsum(np.abs(c), 1)[:, ::-1], x),
 }
@@ -66,6 +70,11 @@ def test_chains_at_the_worst_pace(name, order):
     check(reference(program.graph, [X]), run_together(program, shares, [X], 3, order), tolerance=1e-3)
 
 
+def check_orders(program, shares, expected):
+    for order in ((0, 1, 2), (2, 1, 0)):
+        check(expected, run_together(program, shares, [X], 3, order), tolerance=1e-3)
+
+
 @pytest.mark.parametrize("name", ["rows and then columns", "a product of what was made", "one after another"])
 def test_a_barrier_that_is_left_out_is_seen(name):
     """A planted fault: without barriers, some schedule gives another result."""
@@ -74,8 +83,7 @@ def test_a_barrier_that_is_left_out_is_seen(name):
     assert shares.before
     shares.before.clear()
     with pytest.raises(AssertionError):
-        for order in ((0, 1, 2), (2, 1, 0)):
-            check(expected, run_together(program, shares, [X], 3, order), tolerance=1e-3)
+        check_orders(program, shares, expected)
 
 
 def test_the_barrier_at_the_end_of_a_loop_is_needed():
@@ -85,8 +93,7 @@ def test_the_barrier_at_the_end_of_a_loop_is_needed():
     shares.after.clear()
     shares.before.clear()
     with pytest.raises(AssertionError):
-        for order in ((0, 1, 2), (2, 1, 0)):
-            check(expected, run_together(program, shares, [X], 3, order), tolerance=1e-3)
+        check_orders(program, shares, expected)
 
 
 def test_work_that_does_not_repay_it_is_for_one():
@@ -162,7 +169,9 @@ def test_the_cost_of_each_kind_of_step():
 def test_shares_follow_one_another():
     for extent in (1, 7, 16, 64, 1000, 1100):
         for threads in (1, 2, 3, 8):
-            bounds = [share_of(extent, k, threads, shares_of.splits.__globals__["grain_of"](extent)) for k in range(threads)]
+            bounds = [
+                share_of(extent, k, threads, shares_of.splits.__globals__["grain_of"](extent)) for k in range(threads)
+            ]
             assert bounds[0][0] == 0
             assert bounds[-1][1] == extent
-            assert all(one[1] == other[0] for one, other in zip(bounds, bounds[1:], strict=False))
+            assert all(one[1] == other[0] for one, other in pairwise(bounds))

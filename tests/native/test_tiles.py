@@ -40,7 +40,8 @@ def test_folds_of_every_length(size, dtype, width):
     def function(x, y, z):
         return (
             np.sum(x), np.max(x), np.min(x * x), np.prod(1 + x / 64), x @ x, np.sum(y, 0), np.sum(y, 1), np.max(y, 0),
-            np.min(y, 1), np.sum(y), np.sum(z, 1), np.max(z, 0), np.sum(z[:, ::-1] * x, 1), np.any(x > 1), np.all(z > -9, 1),
+            np.min(y, 1), np.sum(y), np.sum(z, 1), np.max(z, 0), np.sum(z[:, ::-1] * x, 1),
+            np.any(x > 1), np.all(z > -9, 1),
         )  # fmt: skip
 
     compare(function, x, y, z, width=width)
@@ -82,7 +83,9 @@ def test_transposition(shape, dtype, width):
     compare(lambda x, y: (x.T, y.transpose(0, 2, 1), y.transpose(2, 1, 0), x[::-1].T), x, cube, width=width)
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, bool])
+@pytest.mark.parametrize(
+    "dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, bool]
+)
 @pytest.mark.parametrize("size", [1, 17, 65])
 def test_whole_numbers_of_every_width(dtype, size):
     """Folds start from the number that changes nothing in each dtype, and whole numbers wrap around as NumPy's."""
@@ -120,11 +123,15 @@ def test_folds_over_every_choice_of_axes(shape):
 
 
 LABELS = [
-    ("ij,jk->ik", (7, 5), (5, 9)), ("ji,jk->ik", (5, 7), (5, 9)), ("ij,kj->ik", (7, 5), (9, 5)), ("ij,jk->ki", (7, 5), (5, 9)),
-    ("bij,bjk->bik", (2, 7, 5), (2, 5, 9)), ("bij,jk->bik", (2, 7, 5), (5, 9)), ("ij,ij->i", (7, 5), (7, 5)),
-    ("ij,ij->", (7, 5), (7, 5)), ("i,j->ij", (7,), (9,)), ("ijk,jk->i", (4, 3, 5), (3, 5)), ("ijk,kj->i", (4, 3, 5), (5, 3)),
+    ("ij,jk->ik", (7, 5), (5, 9)), ("ji,jk->ik", (5, 7), (5, 9)), ("ij,kj->ik", (7, 5), (9, 5)),
+    ("ij,jk->ki", (7, 5), (5, 9)),
+    ("bij,bjk->bik", (2, 7, 5), (2, 5, 9)), ("bij,jk->bik", (2, 7, 5), (5, 9)),
+    ("ij,ij->i", (7, 5), (7, 5)),
+    ("ij,ij->", (7, 5), (7, 5)), ("i,j->ij", (7,), (9,)), ("ijk,jk->i", (4, 3, 5), (3, 5)),
+    ("ijk,kj->i", (4, 3, 5), (5, 3)),
     ("abc,cd->adb", (3, 4, 5), (5, 6)), ("abc,acd->bd", (3, 4, 5), (3, 5, 6)), ("ab,ab->ab", (3, 20), (3, 20)),
-    ("ab,b->ab", (3, 20), (20,)), ("abcd,cdef->abef", (2, 3, 4, 2), (4, 2, 3, 5)), ("abcd,bd->ac", (2, 3, 4, 5), (3, 5)),
+    ("ab,b->ab", (3, 20), (20,)), ("abcd,cdef->abef", (2, 3, 4, 2), (4, 2, 3, 5)),
+    ("abcd,bd->ac", (2, 3, 4, 5), (3, 5)),
     ("ij,jk->ik", (1, 1), (1, 1)), ("ij,jk->ik", (33, 1), (1, 17)), ("ij,kj->ik", (17, 33), (18, 33)),
 ]  # fmt: skip
 
@@ -142,7 +149,7 @@ def test_contractions(labels, first, second):
 @pytest.mark.parametrize("shape", [(33, 17, 65), (65, 100, 31), (64, 64, 64), (40, 37, 100)])
 @EACH_WIDTH
 def test_products_with_panels(shape, width, monkeypatch):
-    """What the rows of tiles share is copied first, to be read in its order: whole columns of tiles and partial ones."""
+    """What the rows of tiles share is copied first, for whole columns of tiles and partial ones."""
     for name in ("_NEAR_BYTES", "_FAR_BYTES", "_MANY_TILES"):
         monkeypatch.setattr(mapping, name, 0)
     n, k, m = shape

@@ -6,11 +6,9 @@ import ast
 
 import pytest
 
-from tests.planted.code import FAULTS as CODE
-from tests.planted.fault import Fault
-from tests.planted.lowering import FAULTS as LOWERING
+from tests.planted.fault import Fault, faults, read
 
-FAULTS = (*LOWERING, *CODE)
+FAULTS = faults()
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -25,5 +23,13 @@ def test_there_are_enough_of_them_and_each_has_a_name():
 
 
 def test_a_fault_that_has_lost_its_place_is_told():
-    with pytest.raises(LookupError, match="stands 0 times in lower/join.py"):
+    with pytest.raises(LookupError, match=r"stands 0 times in lower/join\.py"):
         Fault("lost", "lower/join.py", "no such text", "other").planted()
+
+
+def test_a_catalogue_is_read():
+    text = "==== a.py\n\n# one\n-|x\n-|  y\n+|z\n\n# two\n-|z\n+|\n"
+    assert list(read(text)) == [Fault("one", "a.py", "x\n  y", "z"), Fault("two", "a.py", "z", "")]
+    for wrong in ("# one\n-|x\n+|y", "==== a.py\n\n-|x\n+|y", "==== a.py\n\n# one\n-|x\nno mark"):
+        with pytest.raises(ValueError, match="no fault"):
+            list(read(wrong))

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.derive import batch, reverse
 from chainrule.functions.arguments import Argnums, Selection, as_arguments, rebuild, select, trace_arguments
 from chainrule.functions.gradient import grad
-from chainrule.functions.products import jvp, tangents_of
+from chainrule.functions.products import push, tangents_of
 from chainrule.functions.remember import Prepared, Remembered
 from chainrule.graph import Input, Node, constant
 from chainrule.ops import cast
@@ -94,7 +94,7 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     array([6., 0.])
     """
     numbers = tuple(range(len(as_arguments("hvp", "primals", primals))))
-    product = jvp(grad(function, numbers), primals, tangents)[1]
+    product = push(grad(function, numbers), function, "hvp", primals, tangents)[1]
     return product[0] if len(numbers) == 1 else product
 
 

@@ -46,6 +46,18 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     >>> float(value), float(slope)
     (12.0, 4.0)
     """
+    return push(function, function, "jvp", primals, tangents, has_aux)
+
+
+def push(
+    function: Callable[..., Any],
+    owner: Callable[..., Any],
+    name: str,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    has_aux: bool = False,
+) -> Any:
+    """`jvp` of a function that is made of `owner` in the way that `name` says: `owner` remembers what was traced."""
     primals, tangents = as_arguments("jvp", "primals", primals), as_arguments("jvp", "tangents", tangents)
     leaves, structure = flatten((primals, {}))
     directions = _directions("jvp", leaves, structure.children[0], tangents, "tangent")
@@ -66,7 +78,7 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
         outputs = (*traced.graph.outputs, *pushed, *traced.extra)
         return Prepared((*traced.graph.inputs, *moving), outputs, assemble, traced.guards, traced.outer)
 
-    remembered = Remembered(function, prepare, ("jvp", structure, has_aux))
+    remembered = Remembered(owner, prepare, (name, structure, has_aux))
     return remembered.call(*leaves, *directions)
 
 

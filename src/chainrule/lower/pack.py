@@ -48,6 +48,8 @@ def pack(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
     if found is None:
         return [run]
     extents, fold = found
+    if 0 in extents.values():
+        return [run]
     last = _best_axis(fold, extents)
     if last is None:
         return [run]

@@ -49,6 +49,7 @@ def lay_out(order: Sequence[Node], outputs: Collection[Node], forced: Collection
     sizes: dict[Node, int] = {}
     depths: dict[Node, int] = {}
     repeats: dict[Node, float] = {}
+    asked: set[Node] = set()  # what a check reads, in itself or through what is computed where it is read
     kept = {*outputs, *forced}
     for node in reversed(order):
         if isinstance(node, (Input, Constant)):
@@ -62,6 +63,8 @@ def lay_out(order: Sequence[Node], outputs: Collection[Node], forced: Collection
             layout.roots[node] = frozenset((node,))
             continue
         readers = users.get(node, [])
+        if any(reader in asked or _is_checked(reader) for reader in readers):
+            asked.add(node)
         if any(_needs_memory(reader, layout) for reader in readers):
             layout.stored.add(node)
             layout.roots[node] = frozenset((node,))
@@ -70,7 +73,7 @@ def lay_out(order: Sequence[Node], outputs: Collection[Node], forced: Collection
         depth = 1 + max((depths.get(reader, 0) for reader in readers), default=0)
         often = max((_times(reader, node) * repeats.get(reader, 1.0) for reader in readers), default=1.0)
         if isinstance(lowering, Fold):
-            inside = _can_accumulate(node, roots, layout)
+            inside = node not in asked and _can_accumulate(node, roots, layout)
             if inside:
                 layout.accumulated[next(iter(roots))] = node
         else:
@@ -83,9 +86,15 @@ def lay_out(order: Sequence[Node], outputs: Collection[Node], forced: Collection
             for root in roots:
                 sizes[root] = sizes.get(root, 0) + 1
         else:
+            asked.discard(node)
             layout.stored.add(node)
             layout.roots[node] = frozenset((node,))
     return layout
+
+
+def _is_checked(reader: Node) -> bool:
+    """Whether a node's operands are looked at by a kernel of its own, which asks whether they are valid."""
+    return getattr(lowering_of(reader), "valid", None) is not None
 
 
 def _users(order: Sequence[Node]) -> dict[Node, list[Node]]:

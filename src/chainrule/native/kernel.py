@@ -138,7 +138,7 @@ class Body:
                 raise GraphError(
                     "compile",
                     expected="a statement of a loop nest",
-                    got=f"{statement}",
+                    got=repr(type(statement).__name__),
                     remedy="Teach native/kernel.py about it.",
                 )
 

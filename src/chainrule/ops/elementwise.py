@@ -94,9 +94,9 @@ transcendental(np.arctan,  lambda x, out: 1 / (1 + x * x),                 r"\ar
 transcendental(np.arctan2, lambda y, x, out: angle_partials(y, x),
             r"\operatorname{{atan2}}({0}, {1})", pairs, {(0, 1): 0})
 transcendental(np.deg2rad, lambda x, out: np.deg2rad(one(x)),
-            r"\frac{{\pi}}{{180}} {0}", real, {0: 0}, lambda m, x: m.divide(x * m.pi, 180), also=(np.radians,))
+            r"\frac{{\pi}}{{180}} {0}", real, {0: 0}, lambda m, x: x * m.divide(m.pi, 180), also=(np.radians,))
 transcendental(np.rad2deg, lambda x, out: np.rad2deg(one(x)),
-            r"\frac{{180}}{{\pi}} {0}", real, {0: 0}, lambda m, x: m.divide(x * 180, m.pi), also=(np.degrees,))
+            r"\frac{{180}}{{\pi}} {0}", real, {0: 0}, lambda m, x: x * m.divide(180, m.pi), also=(np.degrees,))
 transcendental(np.sinc,    lambda x, out: sinc_slope(x, out),
             r"\operatorname{{sinc}} {0}", real, {0: 1}, lambda m, x: sinc(m, x), promotion=floating, also=(np.sinc,))
 

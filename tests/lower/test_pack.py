@@ -1,0 +1,65 @@
+"""Packing: which operands are laid out anew, and that they are the same numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chainrule.lower.program import Run, leaves
+from tests.lower.interpreter import interpret_program
+from tests.lower.running import WIDTHS, check, compare, compare_threads, graph_of, numbers, reference, verified
+
+A, B = numbers(9, 7), numbers(33, 7, seed=1)
+
+
+def packed(function, *args) -> int:
+    program = verified(graph_of(function, *args))
+    return sum(isinstance(step, Run) and step.kernel.name == "pack" for step in leaves(program.steps))
+
+
+def test_an_operand_that_is_read_across_its_rows_is_packed():
+    assert packed(lambda a, b: a @ b.T, A, B) == 1
+    assert packed(lambda a, b: a @ b, A, numbers(7, 33)) == 0
+    assert packed(lambda a, b: a[:3] @ b.T, A, B) == 0  # too seldom
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a, b: a @ b.T,
+        lambda a, b: np.tanh(a @ b.T + b[:, 0]),
+        lambda a, b: a @ (b.T * 2),
+        lambda a, b: (a @ b.T) @ (b @ b.T),
+        lambda a, b: np.einsum("ik,jk->ij", a, b) * np.max(a),
+        lambda a, b: a @ a.T + a[:, :1],
+        lambda a, b: a[::-1] @ b[::-1].T,
+        lambda a, b: a[:, :5] @ b[:, 2:].T,
+        lambda a, b: np.einsum("ik,jk->ij", a[:, :7], b) - np.einsum("ik,jk->ij", a, b[:33]),
+        lambda a, b: np.sum(np.abs(a[:, None, :] - b), 2),
+        lambda a, b: np.einsum("ik,ik,jk->ij", a, a, b),
+    ],
+)
+def test_what_is_packed_is_the_same(function):
+    graph = graph_of(function, A, B)
+    expected = reference(graph, [A, B])
+    check(expected, interpret_program(verified(graph), [A, B])[0])
+    for width in WIDTHS:
+        compare(function, A, B, width=width)
+    compare_threads(function, A, B, counts=(1, 3))
+
+
+def test_a_diagonal_is_not_packed():
+    x = numbers(20, 20)
+    compare(lambda x: np.einsum("ij,jj->ij", x, x) if False else x @ np.diag(np.diagonal(x)), x)
+    compare(lambda x: np.sum(np.diagonal(x)[:, None] * x.T, 1), x)
+
+
+def test_a_large_operand_that_is_read_down_its_columns():
+    """Its elements should follow one another along the fold."""
+    x, w = numbers(600, 300, seed=2), numbers(600, 8, seed=3)
+    compare(lambda x, w: x.T @ w / 600, x, w)
+
+
+def test_operands_of_whole_numbers_and_truths():
+    for dtype in (np.int8, np.int64, bool):
+        compare(lambda a, b: a @ b.T, numbers(9, 7, dtype=dtype), numbers(33, 7, dtype=dtype, seed=1))
