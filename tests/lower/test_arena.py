@@ -77,6 +77,13 @@ def test_what_begins_in_a_loop_with_a_read_lives_from_step_to_step():
     assert apart(kept, third)
 
 
+def test_what_is_written_early_for_the_next_step_is_kept_to_the_end_of_this_one():
+    kept, other = places(2)
+    loop = Repeat(Counter("n"), 3, False, False, [step(OUT, kept), step(kept, IN), step(other, IN), step(OUT, other)])
+    laid_out([loop])
+    assert apart(kept, other)
+
+
 def test_what_comes_into_a_loop_is_kept_for_its_last_step():
     outside, late = places(2)
     loop = Repeat(Counter("n"), 3, False, False, [step(OUT, outside), step(late, IN), step(OUT, late)])

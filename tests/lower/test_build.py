@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.graph import OPERATIONS, Graph, Input
 from chainrule.loops import Load, in_order, scalars_of, statements
 from chainrule.lower.program import Run, leaves
-from tests.lower.running import graph_of, numbers, verified
+from chainrule.types import ArrayType
+from tests.lower.interpreter import interpret_program
+from tests.lower.running import check, graph_of, numbers, reference, verified
 
 X, Y = numbers(7, 5), numbers(5, 9)
 
@@ -92,7 +95,16 @@ def test_a_check_of_an_index_comes_before_what_reads_it():
 
 def test_a_check_of_what_a_group_makes_comes_after_it():
     """It would find memory that nothing was written to, and call the evaluator for no reason."""
-    written = set()
-    for run in runs(lambda x, n: (x[n], x[n, 1]), X, np.array([[3, 0], [6, 6]])):
-        assert all(place.kind != "local" or place in written for place in run.reads)
-        written |= set(run.writes)
+    x, n = Input(ArrayType((7,), np.dtype(np.float32)), "x"), Input(ArrayType((30,), np.dtype(np.int64)), "n")
+    places = n + 1
+    graph = Graph([x, n], [places, OPERATIONS["gather"](x, places)])
+    written, steps = set(), list(leaves(verified(graph).steps))
+    assert [len(step.writes) for step in steps if isinstance(step, Run) and step.kernel.name != "check"] == [2]
+    for step in steps:
+        assert all(place.kind == "input" or place.joined in written for place in step.reads)
+        written |= {place.joined for place in step.writes}
+    values = [numbers(7), np.arange(30) % 6]
+    found, fault = interpret_program(verified(graph), values)
+    check(reference(graph, values), found)
+    assert not fault
+    assert interpret_program(verified(graph), [values[0], values[1] + 1])[1]

@@ -9,7 +9,7 @@ import chainrule as cr
 from chainrule.graph import Graph, Input
 from chainrule.loops import parse_kernel
 from chainrule.lower.join import NOTHING, Pair, _note, accesses, blocks, join, reads_in_place
-from chainrule.lower.program import Branch, Call, Copy, Evaluate, Place, Program, Repeat, Run, While, leaves
+from chainrule.lower.program import Branch, Call, Copy, Counter, Evaluate, Place, Program, Repeat, Run, While, leaves
 from chainrule.types import ArrayType
 from tests.lower.interpreter import interpret_program
 from tests.lower.running import check, compiled, graph_of, numbers, reference, values_of, verified, without
@@ -75,6 +75,20 @@ def test_a_value_that_is_still_needed_is_not_overwritten():
         return cr.scan(step, x[0], x)
 
     copies(function, numbers(*LARGE))
+
+
+def test_a_carry_that_is_needed_in_the_next_step_alone():
+    """It stays as it is, begins as another carry does, and nobody reads it after the loop."""
+
+    def function(x):
+        start = np.sin(x[0])
+        return cr.scan(lambda c, s: ((c[0], c[1] * 0.5 + c[0] * s), None), (start, start), x)[0][1]
+
+    copies(function, numbers(*LARGE))
+    copies(
+        lambda x: cr.while_loop(lambda c: c[2] < 5, lambda c: (c[0], c[0] * c[1], c[2] + 1), (x + 1, x + 1, 0))[1],
+        numbers(67),
+    )
 
 
 def test_a_product_is_not_made_where_its_factor_is():
@@ -193,7 +207,7 @@ def test_which_kernels_may_work_in_place(text, expected):
 def test_routines_may_not_work_in_place_and_callbacks_may():
     x, y = place("x"), place("y")
     assert reads_in_place(Evaluate(None, (x,), (y,)), x, y)
-    assert not reads_in_place(Call("argsort", (x,), (y,), (1, 100), place("scratch")), x, y)
+    assert not reads_in_place(Call("argsort", (x,), (y,), (x.type, y.type), (1, 100), place("scratch")), x, y)
     assert not reads_in_place(Copy(y, x), x, y)
 
 
@@ -289,6 +303,62 @@ def test_a_loop_needs_at_its_start_what_it_reads_at_its_start():
     assert pair.written(steps, b)  # by the copy from the input
 
 
+def test_what_the_next_step_needs_is_kept_through_the_end_of_this_one():
+    source, a, b, out = place("in0", "input"), place("a"), place("b"), place("out0", "output")
+    loop = Repeat(None, 3, False, False, [run(PLAIN, a, out), run(PLAIN, source, b)])  # type: ignore[arg-type]
+    notes = {}
+    _note(steps := [loop], notes)
+    pair = Pair(a, b, notes)
+    assert pair.before(steps, NOTHING) == {a}
+    assert pair.conflict
+
+
+def rows() -> tuple[Place, Place, Counter]:
+    """A stack, its slice in a step, and the counter of the steps."""
+    counter = Counter("n")
+    stack = Place("s", ArrayType((3, 100), KIND.dtype), "output")
+    return stack, Place("s'", KIND, base=stack, counter=counter), counter
+
+
+def test_a_slice_is_made_in_the_stack_if_it_is_made_in_this_step():
+    source, local = place("in0", "input"), place("a")
+    stack, row, counter = rows()
+    body = [run(PLAIN, source, local), Copy(row, local)]
+    join(program([Repeat(counter, 3, False, False, body)], [source], [stack]))
+    assert joined(row, local)
+    assert len(body) == 1
+
+
+def test_a_slice_that_lives_from_step_to_step_is_copied():
+    source, local, out = place("in0", "input"), place("a"), place("out1", "output")
+    stack, row, counter = rows()
+    body = [run(PLAIN, local, out), run(PLAIN, source, local), Copy(row, local)]
+    join(program([Repeat(counter, 3, False, False, body)], [source], [stack, out]))
+    assert not joined(row, local)
+
+
+def test_a_slice_of_a_stack_that_the_step_reads_is_copied():
+    source, local, out = place("in0", "input"), place("a"), place("out1", "output")
+    stack, row, counter = rows()
+    body = [run(PLAIN, source, local), run(PLAIN, row, out), Copy(row, local)]
+    join(program([Repeat(counter, 3, False, False, body)], [source], [stack, out]))
+    assert not joined(row, local)
+    stack, row, counter = rows()
+    all_of_it = Place("out1", stack.type, "output")
+    body = [run(PLAIN, source, local), Copy(all_of_it, stack), Copy(row, local)]
+    join(program([Repeat(counter, 3, False, False, body)], [source], [stack, all_of_it]))
+    assert not joined(row, local)
+
+
+def test_a_copy_from_one_slice_to_another_stays():
+    stack, row, counter = rows()
+    inner = Counter("m")
+    other = Place("s'", KIND, base=stack, counter=inner)
+    body = [Copy(row, other)]
+    join(program([Repeat(counter, 3, False, False, [Repeat(inner, 3, False, False, body)])], [], [stack]))
+    assert len(body) == 1
+
+
 def test_accesses_and_blocks():
     x, y = place("x"), place("y")
     copy = Copy(y, x)
@@ -299,5 +369,5 @@ def test_accesses_and_blocks():
     assert blocks(While([], x, [copy], None)) == ([], [copy])
     assert blocks(copy) == ()
     assert list(leaves([Branch(x, [copy], []), While([copy], x, [], None)])) == [copy, copy]
-    call = Call("argsort", (x,), (y,), (1, 100), place("scratch"))
+    call = Call("argsort", (x,), (y,), (x.type, y.type), (1, 100), place("scratch"))
     assert call.writes == (y, call.scratch)

@@ -48,6 +48,25 @@ def test_what_is_packed_is_the_same(function):
     compare_threads(function, A, B, counts=(1, 3))
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, c: x @ x.T,
+        lambda x, c: x @ (x * x).T + 1,
+        lambda x, c: np.einsum("ikl,jkl->ij", c[:, :, :-1], c[:, :, 1:]),
+        lambda x, c: np.einsum("ikl,jlk->ij", c[:8], c),
+        lambda x, c: np.einsum("ikl,jkl->ij", c[:, ::2], c[:, 1::2]),
+        lambda x, c: np.einsum("ikl,jkl->ij", c[::-1], c),
+    ],
+)
+def test_squares_and_parts_of_operands(function):
+    """A square looks the same with its axes swapped; of a part only a part may be read."""
+    x, c = numbers(9, 9), numbers(8, 8, 8, seed=1)
+    graph = graph_of(function, x, c)
+    check(reference(graph, [x, c]), interpret_program(verified(graph), [x, c])[0])
+    compare(function, x, c)
+
+
 def test_a_diagonal_is_not_packed():
     x = numbers(20, 20)
     compare(lambda x: np.einsum("ij,jj->ij", x, x) if False else x @ np.diag(np.diagonal(x)), x)

@@ -47,6 +47,15 @@ def test_axes_that_an_access_tells_apart_stay(body, expected):
     assert axes(nest_of(THREE + body)) == expected
 
 
+def test_an_axis_on_which_a_computed_place_depends_stays():
+    """Though the rest of the address goes through both axes as one."""
+    nest = nest_of(
+        "  parallel for i in 0..4:\n    parallel for j in 0..5: c[i, j] = a[((i * 5) + j) + maximum(i, 2)]",
+        "input a: float32[40], output c: float32[4, 5]",
+    )
+    assert axes(nest) == [("i", 4), ("j", 5)]
+
+
 def test_axes_of_length_nothing_are_left():
     nest = nest_of(
         "  parallel for i in 0..0:\n    parallel for j in 0..5: c[i, j] = a[i, j]",

@@ -131,6 +131,10 @@ def test_the_cache_keeps_no_array_behind_a_decision():
     from chainrule.functions.remember import _remembered
 
     entries = [
-        entry for memory in _remembered.values() for kept in memory.values() for es in kept.entries.values() for entry in es
+        entry
+        for memory in _remembered.values()
+        for kept in memory.values()
+        for es in kept.entries.values()
+        for entry in es
     ]
     assert all(guard.value.base is None for entry in entries for guard in entry.guards)

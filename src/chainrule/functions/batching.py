@@ -10,14 +10,14 @@ import numpy as np
 from chainrule.derive import batch
 from chainrule.errors import ArgumentError, AxisError, ShapeError
 from chainrule.functions.arguments import leaf_names, name_of_function, rebuild, trace_arguments
-from chainrule.functions.remember import Prepared, Remembered, types_of
+from chainrule.functions.remember import Prepared, Remembered, Transformed, types_of
 from chainrule.graph import Input, Node, depends_on
 from chainrule.pytree import Structure
 from chainrule.trace import is_number
 from chainrule.types import ArrayType
 
 
-def jit(function: Callable[..., Any], wait: bool = True) -> Callable[..., Any]:
+def jit(function: Callable[..., Any], wait: bool = True) -> Transformed:
     """The same function, traced once for each structure, shape and dtype of its arguments, and run as machine code.
 
     Arguments that are not numbers or arrays (strings, None, functions) are part of the signature. Python's decisions on
@@ -63,7 +63,7 @@ def jit(function: Callable[..., Any], wait: bool = True) -> Callable[..., Any]:
     return Remembered(function, prepare, "jit", wait=wait).as_function()
 
 
-def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
+def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Transformed:
     """A function of single examples as a function of many at once: one pass over arrays with one more axis.
 
     Args:

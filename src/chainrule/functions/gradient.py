@@ -8,7 +8,7 @@ from typing import Any
 from chainrule.derive import reverse
 from chainrule.errors import DerivativeError
 from chainrule.functions.arguments import Argnums, name_of_function, select, trace_arguments
-from chainrule.functions.remember import Prepared, Remembered
+from chainrule.functions.remember import Prepared, Remembered, Transformed
 from chainrule.graph import Node, constant
 from chainrule.ops.bodies import or_zero
 from chainrule.pytree import LEAF, Structure, unflatten
@@ -16,7 +16,7 @@ from chainrule.trace import TracedFunction
 from chainrule.types import is_floating
 
 
-def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Transformed:
     """The value of a function and its gradient, from one evaluation.
 
     Args:
@@ -46,7 +46,7 @@ def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0, has_aux: 
 
 def _remembered(
     function: Callable[..., Any], argnums: Argnums, has_aux: bool, finish: Callable[[Any], Any] | None
-) -> Callable[..., Any]:
+) -> Transformed:
     def prepare(leaves: Sequence[Any], structure: Structure) -> Prepared:
         return prepare_value_and_grad(function, leaves, structure, argnums, has_aux)
 
@@ -76,7 +76,7 @@ def prepare_value_and_grad(
     return Prepared(traced.graph.inputs, outputs, assemble, traced.guards, traced.outer)
 
 
-def grad(function: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+def grad(function: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Transformed:
     """The gradient of a function with one number as its result; see `value_and_grad` for the arguments.
 
     With `has_aux` the returned function gives (gradient, auxiliary).

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.graph import Graph, constant
+from chainrule.graph import Flow, Graph, constant
 from chainrule.trace import Guard
 from chainrule.types import is_floating
 
@@ -54,7 +54,8 @@ def may_run_on(graph: Graph) -> bool:
     for node in graph.nodes:
         if node.operation is None:
             continue
-        if node.operation.name == "while_loop" and node.parameters["steps"] is None:
+        lowering = node.operation.lowering
+        if isinstance(lowering, Flow) and lowering.kind == "while" and node.parameters["steps"] is None:
             return True
         if any(isinstance(value, Graph) and may_run_on(value) for value in node.parameters.values()):
             return True

@@ -12,7 +12,7 @@ from chainrule.derive import batch, reverse
 from chainrule.functions.arguments import Argnums, Selection, as_arguments, rebuild, select, trace_arguments
 from chainrule.functions.gradient import grad
 from chainrule.functions.products import push, tangents_of
-from chainrule.functions.remember import Prepared, Remembered
+from chainrule.functions.remember import Prepared, Remembered, Transformed
 from chainrule.graph import Input, Node, constant
 from chainrule.ops import cast
 from chainrule.ops.bodies import or_zero, zeros
@@ -21,7 +21,7 @@ from chainrule.trace import TracedFunction
 from chainrule.types import ArrayType, is_floating
 
 
-def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Transformed:
     """The matrix of all partial derivatives, by the cheaper mode: forward where there are fewer inputs than outputs.
 
     Args:
@@ -45,7 +45,7 @@ def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[...
     return _matrix(function, argnums, "jacobian", lambda inputs, outputs: _count(inputs) < _count(outputs))
 
 
-def jacfwd(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+def jacfwd(function: Callable[..., Any], argnums: Argnums = 0) -> Transformed:
     """The Jacobian by forward mode, one pass for all columns; see `jacobian`.
 
     >>> float(jacfwd(lambda x: x * x)(3.0))
@@ -54,7 +54,7 @@ def jacfwd(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., 
     return _matrix(function, argnums, "jacfwd", lambda inputs, outputs: True)
 
 
-def jacrev(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+def jacrev(function: Callable[..., Any], argnums: Argnums = 0) -> Transformed:
     """The Jacobian by reverse mode, one pass for all rows; see `jacobian`.
 
     >>> float(jacrev(lambda x: x * x)(3.0))
@@ -63,7 +63,7 @@ def jacrev(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., 
     return _matrix(function, argnums, "jacrev", lambda inputs, outputs: False)
 
 
-def hessian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+def hessian(function: Callable[..., Any], argnums: Argnums = 0) -> Transformed:
     """The matrix of second derivatives of a function with one number as its result: forward mode over reverse mode.
 
     For an argument of shape `a` it has the shape `a + a`. Arguments and errors are those of `grad`.
@@ -104,7 +104,7 @@ def _count(nodes: Sequence[Node]) -> int:
 
 def _matrix(
     function: Callable[..., Any], argnums: Argnums, name: str, forward_first: Callable[..., bool]
-) -> Callable[..., Any]:
+) -> Transformed:
     def prepare(leaves: Sequence[Any], structure: Structure) -> Prepared:
         traced = trace_arguments(function, leaves, structure)
         chosen = select(name, function, traced, leaves, structure, argnums)

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -26,7 +26,7 @@ from chainrule.pytree import Structure, flatten
 from chainrule.trace import Traced, TracedInput, is_number
 from chainrule.types import ArrayType
 
-__all__ = ["Prepared", "Remembered", "call_graph", "inline", "owned", "signature", "types_of"]
+__all__ = ["Prepared", "Remembered", "Transformed", "call_graph", "inline", "owned", "signature", "types_of"]
 
 MOST_SIGNATURES, MOST_VARIANTS, MOST_SHORTCUTS = 64, 64, 4
 _lock = Lock()  # for the order of what is remembered; tracing and running need none
@@ -73,6 +73,18 @@ class Memory:
                 shortcuts.clear()  # they may be of what was dropped
 
 
+class Transformed(Protocol):
+    """A function that was transformed: it is called like the one that it was made of."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The result."""
+        ...
+
+    def show(self, *args: Any, after: str = "fold", **kwargs: Any) -> Listing:
+        """What a stage of the compilation makes of the function for arguments like these."""
+        ...
+
+
 class Remembered:
     """A callable that traces and transforms `function` for each new signature and runs what it has.
 
@@ -94,7 +106,7 @@ class Remembered:
         self.memory = _memory(function, key if wait else (key, "later"))
         self.shortcuts = self.memory.shortcuts.setdefault(finish, [])
 
-    def as_function(self) -> Callable[..., Any]:
+    def as_function(self) -> Transformed:
         """The transformed function, with the name and the documentation of the function."""
         shortcuts, at_length = self.shortcuts, self.at_length
 
@@ -106,8 +118,9 @@ class Remembered:
                     return result
             return at_length(args, kwargs)
 
-        transformed.show = self.show  # type: ignore[attr-defined]
-        return transformed
+        whole: Any = transformed
+        whole.show = self.show
+        return whole
 
     def show(self, *args: Any, after: str = "fold", **kwargs: Any) -> Listing:
         """What a stage of the compilation makes of the function for arguments like these."""

@@ -186,9 +186,11 @@ class Block:
         operands = tuple(self.place(operand) for operand in node.operands)
         results = self.results(node) if isinstance(node.type, tuple) else [self.place(node)]
         numbers = routine.numbers(*node.operands, **node.parameters) or ()
-        scratch = self.maker.scratch(routine.name, [place.type for place in operands], numbers)
+        given = node.type if isinstance(node.type, tuple) else (node.type,)
+        types = (*(operand.type for operand in node.operands), *given)
+        scratch = self.maker.scratch(routine.name, types[: len(operands)], numbers)
         memory = self.maker.local(ArrayType((scratch,), np.dtype(np.uint8)), "scratch")
-        return Call(routine.name, operands, tuple(results), numbers, memory)
+        return Call(routine.name, operands, tuple(results), types, numbers, memory)
 
     def _flow(self, node: Node, kind: str) -> Iterator[Step]:
         operands = [self.place(operand) for operand in node.operands]

@@ -203,15 +203,16 @@ class Pair:
             assert_target = step.target.joined  # type: ignore[union-attr]
             return (live - {assert_target}) | ({step.source.joined} if assert_target in live else set())  # type: ignore[union-attr]
         reads, writes = accesses(step)
-        written = self.both & {place.joined for place in writes}
-        read = self.both & {place.joined for place in reads}
+        killed = self.both & {place.joined for place in writes}
+        written = killed | (self.both & {place.root for place in writes})  # of a part of a place the rest stays
+        read = self.both & {one for place in reads for one in (place.joined, place.root)}
         if len(written) == 2:
             self.conflict = True
         for place in written:
             (other,) = self.both - {place}
             if other in live or (other in read and not reads_in_place(step, other, place)):
                 self.conflict = True
-        return (live - written) | read
+        return (live - killed) | read
 
 
 def reads_in_place(step: Step, source: Place, target: Place) -> bool:

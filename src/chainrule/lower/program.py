@@ -136,6 +136,8 @@ class Call:
     name: str
     operands: tuple[Place, ...]
     results: tuple[Place, ...]
+    types: tuple[ArrayType, ...]
+    """Of the operands and the results: a place may have been given another shape."""
     numbers: tuple[int, ...]
     scratch: Place
 

@@ -152,9 +152,7 @@ def compile_ir(
     return made
 
 
-def load_compiled(
-    identity: str, *, level: int = 2, cache: ObjectCache | EllipsisType | None = ...
-) -> Compiled | None:
+def load_compiled(identity: str, *, level: int = 2, cache: ObjectCache | EllipsisType | None = ...) -> Compiled | None:
     """What `compile_ir` compiled under an identity, in any process; None where the cache does not have it."""
     store = default_cache() if cache is ... else cache
     return None if store is None else _load(store, _key("identity", identity, _check_level(level)), {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +17,7 @@ from chainrule.native.entry import Plan, make_entry
 from chainrule.native.state import BARRIER_BYTES, FAILED, FAULT, LOST, REFUSED, STATE_BYTES
 from chainrule.native.team import shared_team
 from chainrule.native.workspace import Workspace, allocate_result
-
-if TYPE_CHECKING:
-    from chainrule.lower.program import Place
+from chainrule.types import ArrayType, size_of
 
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p))
 _MOST_FREE, _LARGE_BYTES = 8, 1 << 20
@@ -142,12 +140,14 @@ class Executable:
         """Run the reference of an operation on the memory of a run."""
         try:
             step = self.evaluations[number]
-            places = [*step.operands, *step.results]
-            arrays = [_view(table[k], place) for k, place in enumerate(places)]
+            node = step.node
+            given = node.type if isinstance(node.type, tuple) else (node.type,)
+            kinds = [*(operand.type for operand in node.operands), *given]
+            arrays = [_view(table[k], kind) for k, kind in enumerate(kinds)]
             operands, targets = arrays[: len(step.operands)], arrays[len(step.operands) :]
             with np.errstate(all="ignore"):
-                found = step.node.operation.reference(*operands, **step.node.parameters)
-            results = found if isinstance(step.node.type, tuple) else (found,)
+                found = node.operation.reference(*operands, **node.parameters)
+            results = found if isinstance(node.type, tuple) else (found,)
             copies = [np.array(result) for result in results]
             for target, result in zip(targets, copies, strict=True):
                 target[...] = result
@@ -158,9 +158,10 @@ class Executable:
         return 0
 
 
-def _view(address: int | None, place: Place) -> np.ndarray:
-    """The memory of a place as an array."""
-    if not place.bytes:
-        return np.empty(place.type.shape, place.type.dtype)
-    memory: Any = (ctypes.c_char * place.bytes).from_address(address or 0)
-    return np.frombuffer(memory, place.type.dtype).reshape(place.type.shape)
+def _view(address: int | None, kind: ArrayType) -> np.ndarray:
+    """Memory as an array of a type."""
+    size = size_of(kind.shape) * kind.dtype.itemsize
+    if not size:
+        return np.empty(kind.shape, kind.dtype)
+    memory: Any = (ctypes.c_char * size).from_address(address or 0)
+    return np.frombuffer(memory, kind.dtype).reshape(kind.shape)

@@ -28,8 +28,8 @@ INLINED_ELEMENTS = 40
 class Emitter:
     """Emits kernels into a module, each once."""
 
-    def __init__(self, module: ir.Module, width: int) -> None:
-        self.module, self.width = module, width
+    def __init__(self, module: ir.Module, width: int, *, inline: bool) -> None:
+        self.module, self.width, self.inline = module, width, inline
         self.functions: dict[Any, ir.Function] = {}
 
     def function(self, kernel: Kernel, shared: Sequence[int], split: bool = False) -> ir.Function:
@@ -47,7 +47,7 @@ class Emitter:
         function = ir.Function(self.module, kind, f"{kernel.name}.{len(self.functions)}")
         function.linkage = "internal"
         function.attributes.add("nounwind")
-        if _work(kernel) <= INLINED_ELEMENTS:
+        if self.inline and _work(kernel) <= INLINED_ELEMENTS:
             function.attributes.add("alwaysinline")
         for argument in function.args[: count + 1]:
             argument.add_attribute("noalias")

@@ -35,6 +35,8 @@ from chainrule.native.kernel import Emitter
 from chainrule.native.share import Shares
 from chainrule.native.state import FAILED, FAULT, REFUSED
 
+# LLVM's time grows faster than a function, so in a long program small kernels stay functions.
+MOST_KERNELS_INLINED = 150
 STATUS, BYTE = ir.IntType(32), ir.IntType(8)
 _CALLBACK = ir.FunctionType(STATUS, [WORD, WORD, POINTER])
 
@@ -56,7 +58,8 @@ class Routine:
 
     def __init__(self, program: Program, shares: Shares, module: ir.Module, width: int) -> None:
         self.program, self.shares = program, shares
-        self.emitter = Emitter(module, width)
+        kernels = sum(isinstance(step, Run) for step in leaves(program.steps))
+        self.emitter = Emitter(module, width, inline=kernels <= MOST_KERNELS_INLINED)
         self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER, WORD, WORD]), "run")
         self.table, self.thread, self.threads = self.function.args
         self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
@@ -177,10 +180,9 @@ class Routine:
         build.position_at_end(going)
 
     def _call(self, step: Call) -> None:
-        types = [place.type for place in (*step.operands, *step.results)]
         operands, results = ([self.pointer(place) for place in group] for group in (step.operands, step.results))
         scratch, refused = self.pointer(step.scratch), self._offset(self.state, number(REFUSED))
-        CALLS[step.name](self.builder, types, operands, results, step.numbers, scratch, refused)
+        CALLS[step.name](self.builder, step.types, operands, results, step.numbers, scratch, refused)
 
     def _truth(self, place: Place) -> Any:
         byte = self.builder.load(self.pointer(place), typ=ir.IntType(8))

@@ -127,6 +127,10 @@ def _padded(x: Any, w: Any, *, padding: Padding, input_dilation: Lengths, **rest
     return convolution(spread, w, **settings(len(lengths), **rest))
 
 
+def _combine(x: Any, w: Any, **_: Any) -> str:
+    return "any" if x.dtype.kind == "b" else "sum"
+
+
 def _taps(x: Any, w: Any, **_: Any) -> Lengths:
     return w.shape[2:]
 
@@ -215,7 +219,7 @@ convolution = Operation(
     exact=_convolve_exactly,
     derivative=Linear(_adjoint_convolve),
     batch=_batch_convolve,
-    lowering=Composed(_padded, otherwise=Fold("sum", _taps, _tap_product)),
+    lowering=Composed(_padded, otherwise=Fold(_combine, _taps, _tap_product)),
     latex=r"{0} \star {1}",
     samples=_convolve_samples,
     rejects=lambda: [

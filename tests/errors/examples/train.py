@@ -54,6 +54,11 @@ def fit_many(params=START, optimizer=cr.optim.adam, **settings):
     return cr.fit_many(loss, params, (X, Y), optimizer=optimizer, **settings)
 
 
+def diverged_among_many():
+    steep = [{"step": 1e200}, {"step": 0.1}]
+    raise fit_many(optimizer=cr.optim.gradient_descent, hyperparameters=steep, steps=20).errors[0]
+
+
 def best_of_none():
     steep = [{"step": 1e200}, {"step": 1e210}]
     return fit_many(optimizer=cr.optim.gradient_descent, hyperparameters=steep, steps=20).best
@@ -90,6 +95,7 @@ EXAMPLES = [
     ("parameters that become infinite", lambda: fit(lambda theta, x, y: np.sum(np.sqrt(theta)))),
     ("parameters that start infinite", lambda: fit(params={"w": np.array([1.0, np.inf])})),
     ("more steps than there is memory for", lambda: fit(steps=10**17)),
+    ("one of many models that diverges", diverged_among_many),
     ("many models of which nothing differs", lambda: fit_many(optimizer=cr.optim.adam(), hyperparameters=None)),
     ("many models by lists of different lengths", lambda: fit_many(seeds=range(3))),
     ("many models by seeds that are no list", lambda: fit_many(seeds=0.5)),
