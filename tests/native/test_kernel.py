@@ -194,5 +194,5 @@ def test_a_statement_that_is_none_of_the_known_is_refused():
     out = buffer("out", (2,), "int64", "output")
     i = Index("i")
     kernel = Kernel("f", (out,), (loop(i, 2, store(out, i, i)), Wait()))
-    with pytest.raises(GraphError, match="a statement of a loop nest; got wait"):
+    with pytest.raises(GraphError, match="a statement of a loop nest; got 'Wait'"):
         Emitter(ir.Module(name="kernels"), 32).function(kernel, (0,))

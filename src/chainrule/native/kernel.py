@@ -28,7 +28,7 @@ INLINED_ELEMENTS = 40
 class Emitter:
     """Emits kernels into a module, each once."""
 
-    def __init__(self, module: ir.Module, width: int, *, inline: bool) -> None:
+    def __init__(self, module: ir.Module, width: int, *, inline: bool = True) -> None:
         self.module, self.width, self.inline = module, width, inline
         self.functions: dict[Any, ir.Function] = {}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule.native.library import argmax, argmin, searching, searchsorted
-from chainrule.ops import reduce
+from chainrule.ops import places
 from chainrule.ops.lookup import search
 from tests.native.library.calling import DTYPES, SIZES, calling, rows, same
 
@@ -59,7 +59,7 @@ def test_the_other_side_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 def check_place(name: str, dtype: str, sizes: tuple[int, ...] = SIZES) -> None:
     """Find extremes of rows of every sort, and one extreme wherever it may stand."""
     find = calling(lambda module: ROUTINES[name](module, dtype))
-    expected = getattr(reduce, name).reference
+    expected = getattr(places, name).reference
     for size in sizes[1:]:
         for row in rows(dtype, size):
             assert find(row, size) == expected(row, axis=0)
