@@ -67,7 +67,7 @@ def search(function: Function, table: Bounded, values: Bounded) -> Bounded:
         return bounded(result, 0.0)
     (low, high), (least, most) = _sides(table), _sides(values)
     room = [
-        np.where(np.isfinite(x), x, y.astype(x.dtype))
+        np.where(np.isfinite(x.astype(float)), x, y.astype(x.dtype))  # whole numbers come as objects
         for x, y in zip((low, high, least, most), (table.value, table.value, values.value, values.value), strict=True)
     ]
     low, high = (np.maximum.accumulate(x, axis=1) if x.size else x for x in room[:2])

@@ -1,10 +1,12 @@
 """Many threads run one program, at the worst pace: from barrier to barrier each does all of its part before the next
-thread begins, in any order. A barrier that is missing then shows in every run, and not once in a million."""
+thread begins, or steps of one come between those of others. A barrier that is missing then shows in every run, and not
+once in a million."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -17,17 +19,25 @@ from tests.lower.interpreter import RUBBISH, Machine
 
 
 def run_together(
-    program: Program, shares: Shares, values: Sequence[Any], threads: int, order: Sequence[int]
+    program: Program, shares: Shares, values: Sequence[Any], threads: int, order: Sequence[int] | int
 ) -> list[np.ndarray]:
-    """The outputs; `order` says who goes first after each barrier."""
+    """The outputs; `order` says who goes first after each barrier, or is the seed by which steps are interleaved."""
     first = Machine(program, values)
     team = [Thread(program, values, shares, number, threads, first) for number in range(threads)]
-    at_work = {number: team[number].walk(program.steps) for number in order}
+    random = Random(order) if isinstance(order, int) else None
+    numbers = range(threads) if isinstance(order, int) else order
+    at_work = {number: team[number].walk(program.steps) for number in numbers}
     with np.errstate(all="ignore"):
         while at_work:
-            over = {number for number, walk in at_work.items() if next(walk, "over") == "over"}
-            assert not over or over == set(at_work), "some threads wait at a barrier that others never come to"
-            at_work = {} if over else at_work
+            going, ends = list(at_work), set()
+            while going:
+                number = random.choice(going) if random is not None else going[0]
+                found = next(at_work[number], "over")
+                if found != "step":
+                    going.remove(number)
+                    ends |= {found}
+            assert len(ends) == 1, "some threads wait at a barrier that others never come to"
+            at_work = {} if ends == {"over"} else at_work
     return [first.outputs[place] for place in program.outputs]
 
 
@@ -52,7 +62,7 @@ class Thread(Machine):
         return (self.arena if inside else self.common)[place.offset : place.offset + place.bytes]
 
     def walk(self, steps: Sequence[Step]) -> Iterator[str]:
-        """Do one's part of the steps; stop at each barrier."""
+        """Do one's part of the steps, one at a time; "barrier" where one has to wait."""
         for step in steps:
             if step in self.shares.before:
                 yield "barrier"
@@ -60,7 +70,7 @@ class Thread(Machine):
                 case Branch():
                     yield from self.walk(step.then if self.array(step.predicate) else step.otherwise)
                 case Repeat() if step in self.shares.spread:
-                    self.spread(step)
+                    yield from self.spread(step)
                     yield "barrier"
                 case Repeat():
                     for k in reversed(range(step.length)) if step.reverse else range(step.length):
@@ -72,8 +82,7 @@ class Thread(Machine):
                     yield from self.loop(step)
                 case _:
                     self.part(step)
-                    if isinstance(step, Evaluate):
-                        yield "barrier"
+                    yield "barrier" if isinstance(step, Evaluate) else "step"
 
     def loop(self, step: While) -> Iterator[str]:
         """A loop until a condition holds no more."""
@@ -89,13 +98,13 @@ class Thread(Machine):
         if step in self.shares.after:
             yield "barrier"
 
-    def spread(self, step: Repeat) -> None:
+    def spread(self, step: Repeat) -> Iterator[str]:
         """The steps of a loop that are one's own, on an arena of one's own."""
         start, stop = share_of(step.length, self.number, self.threads, 1)
         self.spreading = step
         for k in range(start, stop):
             self.counters[step.counter] = step.length - 1 - k if step.reverse else k
-            self.run(step.body)
+            yield from self.walk(step.body)
         self.spreading = None
 
     def part(self, step: Step) -> None:

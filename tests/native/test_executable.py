@@ -11,6 +11,7 @@ import pytest
 import chainrule as cr
 from chainrule.errors import ChainruleError
 from chainrule.graph import Graph, Input
+from chainrule.native.build import ready
 from chainrule.types import ArrayType
 from tests.lower.running import check, compiled, graph_of, numbers, reference, same_bits
 from tests.lower.running import threads as limited
@@ -58,6 +59,15 @@ def test_arrays_of_every_form_are_read_as_what_they_are(made, form):
     expected = reference(made.graph, [X])
     check(expected, made.run([given]))
     assert np.array_equal(np.asarray(given, X.dtype), X)  # and left as they were
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_code_reads_is_in_order_aligned_and_of_its_byte_order(form):
+    array = ready(FORMS[form](X), X.dtype)
+    assert array.flags.c_contiguous
+    assert array.flags.aligned
+    assert array.dtype.isnative
+    assert np.array_equal(array, X)
 
 
 @pytest.mark.parametrize("dtype", ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"])

@@ -45,7 +45,17 @@ def test_threads_at_the_worst_pace_compute_the_same(name):
             assert one.tobytes() == other.tobytes()
 
 
+WIDE, NARROW = numbers(9, 40, seed=1), numbers(40, 5, seed=2)
 CHAINS = {
+    "rows of other lengths in the memory of rows": lambda x: (
+        np.tanh(np.tanh(np.tanh(np.exp(x) @ WIDE) @ NARROW) @ NARROW.T) @ WIDE.T
+    ),
+    "a square and its columns": lambda x: ((e := np.exp(x @ x.T / 9)), e.T * e[::-1]),
+    "a square and its rows from the end": lambda x: ((e := np.exp(x @ x.T / 9)), e[::-1] * 2),
+    "a branch with memory of its own": lambda x: (
+        (c := cr.cond(x[0, 0] < 9, lambda x: np.sum(np.exp(x), 0), lambda x: x[0] * 2, x)),
+        np.exp(x + c[0] * 0) @ WIDE * c[1],
+    ),
     "rows and then rows": lambda x: np.sum(np.cumsum(np.exp(x), 1), 1),
     "rows and then columns": lambda x: np.sum(np.cumsum(np.exp(x), 1), 0),
     "a product of what was made": lambda x: np.exp(x) @ np.exp(x.T) @ np.exp(x),
@@ -64,7 +74,7 @@ CHAINS = {
 
 
 @pytest.mark.parametrize("name", CHAINS)
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), 1, 2, 3])
 def test_chains_at_the_worst_pace(name, order):
     program, shares = shared(CHAINS[name], X)
     check(reference(program.graph, [X]), run_together(program, shares, [X], 3, order), tolerance=1e-3)

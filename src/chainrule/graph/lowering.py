@@ -30,6 +30,8 @@ class Element:
 
     rule: Callable[..., Any]
     valid: Callable[..., Condition | None] | None = None
+    kinds: str = "biuf"
+    """The kinds of dtypes (NumPy's letters) of the first operand for which this holds; others are evaluated."""
 
 
 @dataclass(frozen=True)

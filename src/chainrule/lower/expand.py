@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.graph import Composed, Constant, Graph, Input, Lowering, Node, Routine, apply, in_order, project
+from chainrule.graph import (
+    Composed,
+    Constant,
+    Element,
+    Evaluated,
+    Graph,
+    Input,
+    Lowering,
+    Node,
+    Routine,
+    apply,
+    in_order,
+    project,
+)
 from chainrule.source import located
 
 
@@ -17,6 +30,8 @@ def lowering_of(node: Node) -> Lowering | None:
     lowering = node.operation.lowering
     if isinstance(lowering, Composed):
         return lowering.otherwise
+    if isinstance(lowering, Element) and node.operands and node.operands[0].dtype.kind not in lowering.kinds:
+        return Evaluated()
     if isinstance(lowering, Routine) and lowering.numbers(*node.operands, **node.parameters) is None:
         return lowering.otherwise
     return lowering
