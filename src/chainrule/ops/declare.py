@@ -235,12 +235,14 @@ def elementwise(
     promotion: Promotion | None = None,
     points: dict[Any, Any] | None = None,
     also: tuple[Any, ...] = (),
+    compiled: str = "biuf",
 ) -> Elementwise:
     """Declare an elementwise operation: function, value, derivative, LaTeX, and what the laws are tested on.
 
     A ufunc gives the operation its name and its promotion, and reaches it; so do the functions in `also`. `derivative`
     gives the partials, `lambda x, y, out: (d/dx, d/dy)`, or is `Flat()`. The body is run on fractions as it is; where
-    it is transcendental, `points` holds its rational values at rational arguments instead.
+    it is transcendental, `points` holds its rational values at rational arguments instead. `compiled` are the kinds of
+    dtypes for which the body is NumPy's own meaning; others are left to the function itself.
     """
     name = name or function.__name__
     promotion = promotion or like(function)
@@ -259,7 +261,7 @@ def elementwise(
         exact=_exactly(name, scalar if points is None else _at_points(name, points), promotion),
         derivative=derivative if isinstance(derivative, Flat) else Partials(derivative),
         batch=batch_elementwise(lambda: operation),
-        lowering=Element(element),
+        lowering=Element(element, kinds=compiled),
         latex=latex,
         samples=samples,
         rejects=_rejects(samples),

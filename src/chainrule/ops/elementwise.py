@@ -63,7 +63,8 @@ transcendental(np.nextafter,                                 lambda x, y, out: (
             r"\operatorname{{nextafter}}({0}, {1})", pairs, {})
 elementwise(np.negative,   lambda m, x: -x,             lambda x, out: -1,                  "-{0}", real)
 elementwise(np.positive,   lambda m, x: x,              lambda x, out: 1,                   "{0}", real)
-elementwise(np.reciprocal, lambda m, x: m.divide(1, x), lambda x, out: -out * out,          "{{{0}}}^{{-1}}", smooth)
+elementwise(np.reciprocal, lambda m, x: m.divide(1, x), lambda x, out: -out * out,          "{{{0}}}^{{-1}}", smooth,
+            compiled="f")  # of an integer 0 NumPy gives what C does
 elementwise(np.square,     lambda m, x: x * x,          lambda x, out: 2 * x,               "{{{0}}}^2", real)
 elementwise(np.sqrt,       lambda m, x: m.sqrt(x),      lambda x, out: 0.5 / out,           r"\sqrt{{{0}}}", squares)
 elementwise(np.cbrt,       lambda m, x: m.cbrt(x),      lambda x, out: 1 / (3 * out * out), r"\sqrt[3]{{{0}}}", cubes)
