@@ -146,6 +146,9 @@ class ModelFileError(ChainruleError, ValueError):
 class AllocationError(ChainruleError, MemoryError):
     """Memory that the machine does not give, asked for before anything is computed; the message says how many bytes."""
 
+    def __new__(cls, *args: object, **parts: object) -> AllocationError:  # MemoryError's own refuses a class like this
+        return ChainruleError.__new__(cls, *args, **parts)
+
     def __reduce__(self) -> tuple[object, ...]:  # MemoryError has a __new__ of its own, which refuses classes like this
         return Exception.__new__, (type(self), *self.args), self.__dict__
 

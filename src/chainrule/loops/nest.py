@@ -189,7 +189,7 @@ def aligned(index: Sequence[Any], shape: Sequence[int]) -> tuple[Any, ...]:
     """The place in an array of this shape that is broadcast to where `index` points.
 
     >>> [str(one) for one in aligned((Index("i"), Index("j"), Index("k")), (1, 4))]
-    ['0', 'k']
+    ['int64(0)', 'k']
     """
     own = index[len(index) - len(shape) :]
     return tuple(constant(0, INDEX) if length == 1 else one for one, length in zip(own, shape, strict=True))
