@@ -199,9 +199,9 @@ class Pair:
             found = grown
 
     def _before_leaf(self, step: Step, live: Live) -> Live:
-        if self._is_copy(step):
-            assert_target = step.target.joined  # type: ignore[union-attr]
-            return (live - {assert_target}) | ({step.source.joined} if assert_target in live else set())  # type: ignore[union-attr]
+        if isinstance(step, Copy) and self._is_copy(step):
+            target = step.target.joined
+            return (live - {target}) | ({step.source.joined} if target in live else set())
         reads, writes = accesses(step)
         killed = self.both & {place.joined for place in writes}
         written = killed | (self.both & {place.root for place in writes})  # of a part of a place the rest stays

@@ -75,8 +75,7 @@ class Place:
 
 @dataclass(eq=False)
 class Run:
-    """Run a kernel: `places` are those of its buffers, in order. `pointwise` are the numbers of the buffers that it may
-    find in the memory of one that it writes, since each element is read where it is written."""
+    """Run a kernel: `places` are those of its buffers, in order."""
 
     kernel: Kernel
     places: tuple[Place, ...]

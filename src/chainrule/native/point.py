@@ -101,7 +101,7 @@ class Point:
         moved = tuple(
             (index, by) for index, by in shift.items() if by and any(index in uses(o, self.facts) for o in opaque)
         )
-        key = (buffer, id(place) if False else self._place_key(place), moved, "pointer")
+        key = (buffer, self._place_key(place), moved, "pointer")
         if key not in self.known:
             offset: Any = number(place.constant)
             for index, coefficient in place.indices.items():
