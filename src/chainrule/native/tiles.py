@@ -90,26 +90,22 @@ class Tiler:
             for k in range(whole):
                 yield number(k * step)
             return
-        builder = self.builder
-        before, inside = builder.block, builder.append_basic_block("tile")
-        builder.branch(inside)
-        builder.position_at_end(inside)
-        index = builder.phi(number(0).type)
-        index.add_incoming(number(0), before)
-        yield index
-        following = builder.add(index, number(step), flags=["nsw"])  # type: ignore[call-arg]
-        index.add_incoming(following, builder.block)
-        over = builder.append_basic_block("over")
-        builder.cbranch(builder.icmp_signed("<", following, number(whole * step)), inside, over)
-        builder.position_at_end(over)
+        yield from self._stepped(number(0), number(whole * step), step, guarded=False)
 
     def _each_of_share(self, axis: Axis, step: int, start: Any, stop: Any) -> Iterator[Any]:
         """The whole steps that are a thread's own."""
         build, whole = self.builder, axis.extent // step * step
         stop = build.select(build.icmp_signed("<", stop, number(whole)), stop, number(whole))
-        before = build.block
-        inside, over = build.append_basic_block("tile"), build.append_basic_block("over")
-        build.cbranch(build.icmp_signed("<", start, stop), inside, over)
+        yield from self._stepped(start, stop, step, guarded=True)
+
+    def _stepped(self, start: Any, stop: Any, step: int, *, guarded: bool) -> Iterator[Any]:
+        """The index of a loop from start to stop; without `guarded` it runs at least once."""
+        build = self.builder
+        before, inside, over = build.block, build.append_basic_block("tile"), build.append_basic_block("over")
+        if guarded:
+            build.cbranch(build.icmp_signed("<", start, stop), inside, over)
+        else:
+            build.branch(inside)
         build.position_at_end(inside)
         index = build.phi(WORD)
         index.add_incoming(start, before)
