@@ -76,7 +76,9 @@ def _own(name: str, function: Callable[..., Any], values: Sequence[np.ndarray], 
     if name in ARITHMETIC:
         # The zero of `contribute` is that of the product or the plain one, as suits the code around it.
         zero = np.where(result == 0, tiny(result.dtype), 0.0) if name == "contribute" else 0.0
-        return np.where(_unrounded(name, values, result), zero, rounding(result, 1))
+        # NumPy's factor of deg2rad and rad2deg is a quotient of rounded numbers: it is off by nearly a unit itself.
+        units = 2 if name in ("deg2rad", "rad2deg") else 1
+        return np.where(_unrounded(name, values, result), zero, rounding(result, units))
     if name not in COMPOSED:
         return rounding(result, 8)
     moving = [bounded(value, rounding(value, 4)) if value.dtype.kind == "f" else exactly(value) for value in values]
