@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,3 +36,13 @@ def parse_case(text: str) -> Case:
     graph, given = text.split(_RULE)
     first, _, _ = graph.partition("\n")
     return Case(parse_graph(graph), parse_graph(given), first.removeprefix("# "))
+
+
+def operations(graph: Graph) -> Iterator[str]:
+    """The names of the operations of a graph, in its bodies too."""
+    for node in graph.nodes:
+        if node.operation is not None:
+            yield node.operation.name
+            for value in node.parameters.values():
+                if isinstance(value, Graph):
+                    yield from operations(value)

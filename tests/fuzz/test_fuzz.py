@@ -1,14 +1,19 @@
-"""500 random graphs through every backend that must pass, and through every faulty one, which must not."""
+"""500 random graphs through every backend that must pass, and through every faulty one, which must not.
+
+Of the settings of machine code, and of reverse mode against forward mode, each graph sees those that are its own.
+"""
 
 from __future__ import annotations
 
 import pytest
 
+from tests.fuzz.backends import RIGHT
 from tests.fuzz.case import Case
 from tests.fuzz.compare import Expected, check, expect
 from tests.fuzz.faults import FAULTS
 from tests.fuzz.generate import generate
-from tests.fuzz.run import REGRESSIONS, backends, failure, main, replay
+from tests.fuzz.machine import MACHINES
+from tests.fuzz.run import COMPILER, DUALITY, REGRESSIONS, backends, failure, main, replay, trials
 
 COUNT = 500
 KEPT = sorted(REGRESSIONS.glob("*.txt"))
@@ -24,12 +29,24 @@ def cases() -> list[tuple[Case, Expected]]:
     return _cases
 
 
-@pytest.mark.parametrize("name", backends())
+@pytest.mark.parametrize("name", [*RIGHT, "native"])
 def test_graphs(name: str) -> None:
     backend = backends()[name]
     for number, (case, expected) in enumerate(cases()):
         if check(case, backend, expected):
-            pytest.fail(failure(number, 0, backend))
+            pytest.fail(failure(number, 0, lambda case: check(case, backend)))
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_graphs_compiled_otherwise_and_their_derivatives(part: int) -> None:
+    for number in range(part, COUNT, 4):
+        for name, trial in trials(COMPILER, number).items():
+            if name != "native" and trial(cases()[number][0]):
+                pytest.fail(f"{name}: {failure(number, 0, trial)}")
+
+
+def test_every_setting_has_its_turn() -> None:
+    assert {name for number in range(COUNT) for name in trials(COMPILER, number)} == {*MACHINES, DUALITY}
 
 
 @pytest.mark.parametrize("name", FAULTS)

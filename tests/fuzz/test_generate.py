@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -14,22 +13,12 @@ from hypothesis import strategies as st
 from chainrule.graph import OPERATIONS, Graph, Input, verify
 from tests.fuzz.backends import reference
 from tests.fuzz.builder import Builder, Skip
-from tests.fuzz.case import Case, parse_case
+from tests.fuzz.case import Case, operations, parse_case
 from tests.fuzz.compare import check, expect
 from tests.fuzz.generate import NAMES, generate, generated
 from tests.fuzz.makers import make
 
 CASES = [generate(number) for number in range(500)]
-
-
-def operations(graph: Graph) -> Iterator[str]:
-    """The names of the operations of a graph, in its bodies too."""
-    for node in graph.nodes:
-        if node.operation is not None:
-            yield node.operation.name
-            for value in node.parameters.values():
-                if isinstance(value, Graph):
-                    yield from operations(value)
 
 
 def test_every_operation_is_in_several_graphs() -> None:

@@ -178,11 +178,15 @@ def verified(graph: Graph, scratch: Any = lambda *_: 0) -> Program:
     return program
 
 
-def compiled(graph: Graph, *, width: int | None = None, off: Sequence[str] = (), split: bool = False) -> Executable:
-    """The graph as machine code, with vectors of some width, passes turned off, and all that can be split split."""
+def compiled(
+    graph: Graph, *, width: int | None = None, off: Sequence[str] = (), split: bool = False, proved: bool = True
+) -> Executable:
+    """The graph as machine code, with vectors of some width, passes turned off, and all that can be split split; its
+    kernels are verified if they are to be `proved`."""
     with ExitStack() as stack:
         stack.enter_context(without(*off))
-        stack.enter_context(mock.patch.object(chainrule.lower, "lower", verified))
+        if proved:
+            stack.enter_context(mock.patch.object(chainrule.lower, "lower", verified))
         stack.enter_context(mock.patch("chainrule.native.build._identity", return_value=None))  # of the cache, if any
         if width is not None:
             stack.enter_context(mock.patch("chainrule.native.build.vector_bytes", return_value=width))
