@@ -7,10 +7,21 @@ import pytest
 
 import chainrule as cr
 from chainrule.lower.program import Evaluate, leaves
+from chainrule.native import mapping
 from chainrule.native.routine import emit_program, evaluated
 from chainrule.native.share import share
 from chainrule.native.state import FAILED, FAULT, REFUSED, STATE_BYTES
-from tests.lower.running import compare, compare_threads, everything_split, graph_of, numbers, verified
+from tests.lower.running import (
+    compare,
+    compare_threads,
+    compiled,
+    everything_split,
+    graph_of,
+    numbers,
+    threads,
+    values_of,
+    verified,
+)
 
 X = numbers(5, 33)
 
@@ -97,3 +108,30 @@ def test_copies_of_every_length():
 
 def test_nothing_is_copied_of_nothing():
     compare(lambda x: (x, cr.scan(lambda c, s: (c, s), x, x[None])), np.zeros((0, 3)))
+
+
+PANELS = numbers(64, 65), numbers(65, 100)
+WORKING = {
+    "panels": (lambda x, y: x @ y, PANELS),
+    "an arena for each step": (
+        lambda x, y: np.sum(cr.scan(lambda c, s: (c, np.exp(s[:, None] * y) @ y.T), (), x)[1], 0),
+        PANELS,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WORKING)
+def test_each_thread_works_in_memory_of_its_own(name, monkeypatch):
+    for limit in ("_NEAR_BYTES", "_FAR_BYTES", "_MANY_TILES"):
+        monkeypatch.setattr(mapping, limit, 0)
+    function, args = WORKING[name]
+    made = compiled(graph_of(function, *args), split=True)
+    assert made.scratch
+    with threads(3):
+        workspace = made.take()
+        parts = np.split(workspace.memory[-3 * made.scratch :], 3)
+        for part in parts:
+            part[...] = 0x5B
+        made.free.append(workspace)
+        made.run(values_of(*args))
+    assert all(np.any(part != 0x5B) for part in parts)

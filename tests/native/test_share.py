@@ -56,6 +56,10 @@ CHAINS = {
         (c := cr.cond(x[0, 0] < 9, lambda x: np.sum(np.exp(x), 0), lambda x: x[0] * 2, x)),
         np.exp(x + c[0] * 0) @ WIDE * c[1],
     ),
+    "a branch whose memory is soon another's": lambda x: (
+        cr.cond(x[0, 0] < 9, lambda x: np.sort(x, 1)[::-1] * 2, lambda x: x * 2, x).T @ np.exp(x)
+    ),
+    "rows of another shape": lambda x: np.tanh(np.exp(x).reshape(36, 5)[:20]),
     "rows and then rows": lambda x: np.sum(np.cumsum(np.exp(x), 1), 1),
     "rows and then columns": lambda x: np.sum(np.cumsum(np.exp(x), 1), 0),
     "a product of what was made": lambda x: np.exp(x) @ np.exp(x.T) @ np.exp(x),
