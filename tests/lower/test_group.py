@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 import chainrule as cr
-from chainrule.lower.group import MOST_ROOTS
+from chainrule.lower.group import MOST_ROOTS, _Groups
 from chainrule.lower.program import Run, leaves
-from tests.lower.running import graph_of, numbers, verified
+from tests.lower.running import compare, graph_of, numbers, verified
 
 X = numbers(9, 5)
 
@@ -48,6 +51,61 @@ def test_a_group_that_would_wait_for_itself_is_not_made():
 
     assert sum(outputs(function, X)) == 4
     assert max(outputs(function, X)) == 2
+
+
+def test_a_group_that_would_wait_for_itself_through_a_later_group_is_not_made():
+    """The sum of `e` waits for the group of `e`, that for the sum of `t`: what needs the one is not made with `t`."""
+
+    def function(x, y):
+        e, t = np.exp(x), np.sin(y)
+        return (total := np.sum(e)), e, t, e * np.sum(t), t * total
+
+    assert sorted(outputs(function, X, X + 1)) == [1, 1, 1, 1, 2]
+    for off in ((), ("join", "arena")):
+        compare(function, X, X + 1, off=off)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_is_joined_the_order_stays_one(seed):
+    """Of 40 roots that need some of those before them; a join is refused only where a group would need itself."""
+    random = np.random.default_rng(seed)
+    roots: list[Any] = list(range(40))
+    needs: dict[Any, Any] = {
+        root: random.choice(root, random.integers(0, min(root, 3)), replace=False).tolist() for root in roots[1:]
+    }
+    groups = _Groups(roots, needs | {0: []})
+    for root, other in [(one, two) for one in needs for two in needs[one]]:
+        first, last = groups.home[other], groups.home[root]
+        if first is last or random.random() < 0.5:
+            continue
+        between = groups.between(first, last)
+        assert (between is None) == waits_for_itself(groups, needs, first, last)
+        if between is not None:
+            groups.join(first, last, between)
+            assert all(
+                groups.home[one] is groups.home[two] or groups.home[one].at > groups.home[two].at
+                for one in needs
+                for two in needs[one]
+            )
+    made: set[Any] = set()
+    for members in groups.ordered():
+        made.update(members)
+        assert all(made.issuperset(needs.get(member, ())) for member in members)
+    assert len(made) == 40
+
+
+def waits_for_itself(groups, needs, first, last):
+    """Whether two groups in one would need what needs them, by walking as far as there is anything."""
+    found, stack = set(), [other for root in last.members for other in needs.get(root, ())]
+    stack = [other for other in stack if groups.home[other] not in (first, last)]
+    while stack:
+        group = groups.home[stack.pop()]
+        if group is first:
+            return True
+        if group not in found:
+            found.add(group)
+            stack += [other for root in group.members for other in needs.get(root, ())]
+    return False
 
 
 def test_groups_have_a_largest_size():

@@ -7,7 +7,7 @@ moments and parameters of a training step are one kernel, which reads each old o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chainrule.graph import Element, Node, project
@@ -23,51 +23,96 @@ def group(block: Block) -> list[tuple[Node, ...]]:
     """The groups of a block's roots."""
     roots = block.roots()
     needs = _needs(block, roots)
-    number = {root: k for k, root in enumerate(roots)}
-    home = {root: root for root in roots}
-    members: dict[Node, list[Node]] = {root: [root] for root in roots}
-
-    def needed(group_of: Node) -> set[Node]:
-        return {home[other] for member in members[group_of] for other in needs[member]} - {group_of}
-
-    def reaches(start: set[Node], goal: Node) -> bool:
-        """Whether a group that `start` needs, however far back, is the goal. Nothing before its first member is."""
-        first = number[members[goal][0]]
-        seen: set[Node] = set()
-        stack = list(start)
-        while stack:
-            at = stack.pop()
-            if at is goal:
-                return True
-            if at not in seen and number[members[at][-1]] >= first:
-                seen.add(at)
-                stack.extend(needed(at))
-        return False
-
+    groups = _Groups(roots, needs)
     for root in roots:
         for other in needs[root]:
-            mine, theirs = home[root], home[other]
-            if mine is theirs or not _joinable(block, root, other, members[mine] + members[theirs]):
+            first, last = groups.home[other], groups.home[root]
+            together = [*last.members, *first.members]
+            if first is last or not _joinable(block, root, other, together):
                 continue
-            if reaches(needed(mine) - {theirs}, theirs) or reaches(needed(theirs), mine):
-                continue
-            joined = sorted(members.pop(mine) + members.pop(theirs), key=number.__getitem__)
-            members[joined[0]] = joined
-            for member in joined:
-                home[member] = joined[0]
-            if not _sound(block, joined):
-                _part(members, home, joined, root)
-    return _ordered(members, needed, number)
+            between = groups.between(first, last)
+            if between is not None and _sound(block, sorted(together, key=groups.number.__getitem__)):
+                groups.join(first, last, between)
+    return groups.ordered()
 
 
-def _part(members: dict[Node, list[Node]], home: dict[Node, Node], joined: list[Node], root: Node) -> None:
-    """Take the last joined root out again."""
-    rest = [member for member in joined if member is not root]
-    members.pop(joined[0])
-    for part in ([root], rest):
-        members[part[0]] = part
-        for member in part:
-            home[member] = part[0]
+@dataclass(eq=False)
+class _Group:
+    """Roots of one kernel, at a place in the order."""
+
+    members: list[Node]
+    at: int
+
+
+class _Groups:
+    """Groups in an order in which each comes after those that it needs.
+
+    When two become one, only what lies between them moves (Pearce and Kelly, A dynamic topological sort algorithm for
+    directed acyclic graphs, 2007).
+    """
+
+    def __init__(self, roots: list[Node], needs: dict[Node, list[Node]]) -> None:
+        self.needs, self.number = needs, {root: k for k, root in enumerate(roots)}
+        self.home = {root: _Group([root], k) for k, root in enumerate(roots)}
+        self.users: dict[Node, list[Node]] = {root: [] for root in roots}
+        for root in roots:
+            for other in needs[root]:
+                self.users[other].append(root)
+
+    def _beside(self, group: _Group, links: dict[Node, list[Node]]) -> set[_Group]:
+        return {self.home[other] for member in group.members for other in links[member]} - {group}
+
+    def between(self, first: _Group, last: _Group) -> set[_Group] | None:
+        """All that the last group needs and that comes after the first; None if some of it needs the first."""
+        found: set[_Group] = set()
+        stack = list(self._beside(last, self.needs) - {first})
+        while stack:
+            at = stack.pop()
+            if at is first:
+                return None
+            if at.at > first.at and at not in found:
+                found.add(at)
+                stack.extend(self._beside(at, self.needs))
+        return found
+
+    def join(self, first: _Group, last: _Group, between: set[_Group]) -> None:
+        """Make two groups one, after what is between them and before what needs the first."""
+        end = max((one.at for one in between), default=first.at)
+        after: set[_Group] = set()
+        stack = [first]
+        while stack:
+            found = {one for one in self._beside(stack.pop(), self.users) if one.at < end} - after
+            after |= found
+            stack.extend(found)
+        moved = [*sorted(between, key=_at), first, *sorted(after, key=_at)]
+        for one, at in zip(moved, sorted(map(_at, moved)), strict=True):
+            one.at = at
+        first.members = sorted(first.members + last.members, key=self.number.__getitem__)
+        self.home.update(dict.fromkeys(last.members, first))
+
+    def ordered(self) -> list[tuple[Node, ...]]:
+        """The groups in the order of their first members, each after those that it needs."""
+        order: list[tuple[Node, ...]] = []
+        done: set[_Group] = set()
+        for start in dict.fromkeys(self.home.values()):
+            stack = [(start, False)]
+            while stack:
+                group, ready = stack.pop()
+                if ready:
+                    order.append(tuple(group.members))
+                elif group not in done:
+                    done.add(group)
+                    stack.append((group, True))
+                    needed = sorted(self._beside(group, self.needs), key=self._first, reverse=True)
+                    stack.extend((one, False) for one in needed)
+        return order
+
+    def _first(self, group: _Group) -> int:
+        return self.number[group.members[0]]
+
+
+def _at(group: _Group) -> int:
+    return group.at
 
 
 def _needs(block: Block, roots: list[Node]) -> dict[Node, list[Node]]:
@@ -110,22 +155,3 @@ def _sound(block: Block, joined: list[Node]) -> bool:
     draft, run = block.draft(tuple(joined))
     mine = {block.place(node) for node in joined}
     return not any(place in mine for place in run.reads) and not draft.again
-
-
-def _ordered(
-    members: dict[Node, list[Node]], needed: Callable[[Node], set[Node]], number: dict[Node, int]
-) -> list[tuple[Node, ...]]:
-    """The groups, each after those that it needs."""
-    order: list[tuple[Node, ...]] = []
-    done: set[Node] = set()
-    for start in sorted(members, key=number.__getitem__):
-        stack = [(start, False)]
-        while stack:
-            at, ready = stack.pop()
-            if ready:
-                order.append(tuple(members[at]))
-            elif at not in done:
-                done.add(at)
-                stack.append((at, True))
-                stack.extend((one, False) for one in sorted(needed(at), key=number.__getitem__, reverse=True))
-    return order
