@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.fuzz.bounded import SAFETY, Bounded, bounded, deviation, eps, exactly, limit, rounding, tiny
+from tests.fuzz.bounded import SAFETY, Bounded, bounded, deviation, eps, exactly, flagged, limit, rounding, tiny
 
 ARITHMETIC = frozenset(
     "add subtract multiply divide reciprocal square sqrt contribute remainder deg2rad rad2deg".split()
@@ -38,6 +38,8 @@ STEADY = frozenset(
 WAVES = frozenset("sin cos tan sinc".split())
 DIVISIONS = frozenset("remainder fmod floor_divide".split())
 CHOICES = frozenset("maximum minimum fmax fmin".split())
+ABSORBING = {"bitwise_and": False, "logical_and": False, "bitwise_or": True, "logical_or": True}
+"""The truth value by which alone the result is certain."""
 
 
 def elementwise(name: str, function: Callable[..., Any], operands: Sequence[Bounded]) -> Bounded:
@@ -49,6 +51,9 @@ def elementwise(name: str, function: Callable[..., Any], operands: Sequence[Boun
         return bounded(result, own)
     if name == "where":
         return _chosen(result, *operands)
+    if name in ABSORBING and all(one.value.dtype.kind == "b" for one in operands):
+        first, second = ((one.value == ABSORBING[name]) & (one.error == 0) for one in operands)
+        return bounded(result, np.where(first | second, 0.0, np.where(flagged(operands), np.inf, 0.0)))
     if name in ("equal", "not_equal"):
         return bounded(result, _touching(*operands))
     if name not in CALM:
