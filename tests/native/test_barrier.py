@@ -23,10 +23,7 @@ LINE = 128 // 8  # words
 WORDS = WORD.as_pointer()
 TEAM = Team(8)
 
-
-@pytest.fixture(autouse=True)
-def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHAINRULE_CACHE", "off")
+pytestmark = pytest.mark.usefixtures("no_cache")
 
 
 def lines(count: int) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,18 +20,7 @@ from chainrule.native.cache import (
 )
 from tests.native.cache_entries import KEY, OTHER, entry, names, posix
 
-
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(module, "_warned", False)
-    module._cache.cache_clear()
-    yield
-    module._cache.cache_clear()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> ObjectCache:
-    return ObjectCache(tmp_path / "cache")
+pytestmark = pytest.mark.usefixtures("forgotten")
 
 
 def test_keys_keep_their_parts_apart() -> None:

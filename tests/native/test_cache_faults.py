@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,18 +23,7 @@ from tests.native.cache_entries import KEY, OTHER, entry, names, posix
 
 not_root = pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() == 0, reason="root may write anywhere")
 
-
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(module, "_warned", False)
-    module._cache.cache_clear()
-    yield
-    module._cache.cache_clear()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> ObjectCache:
-    return ObjectCache(tmp_path / "cache")
+pytestmark = pytest.mark.usefixtures("forgotten")
 
 
 # --- A disk that does not do its part ---------------------------------------------------------------------------------

@@ -28,15 +28,7 @@ define void @fma(ptr %a, ptr %b) {
 }
 """
 
-
-@pytest.fixture(autouse=True)
-def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHAINRULE_CACHE", "off")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> ObjectCache:
-    return ObjectCache(tmp_path / "cache")
+pytestmark = pytest.mark.usefixtures("no_cache")
 
 
 # --- Compiling and calling --------------------------------------------------------------------------------------------

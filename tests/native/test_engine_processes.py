@@ -5,14 +5,11 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +18,9 @@ import pytest
 from chainrule.native.cache import ObjectCache
 from chainrule.native.engine import compile_ir
 from tests.native.engine_sources import HOOKED, run, scale
+from tests.native.forking import forks, in_child
 
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-
-
-@pytest.fixture(autouse=True)
-def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHAINRULE_CACHE", "off")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> ObjectCache:
-    return ObjectCache(tmp_path / "cache")
+pytestmark = pytest.mark.usefixtures("no_cache")
 
 
 # --- Memory -----------------------------------------------------------------------------------------------------------
@@ -181,21 +169,6 @@ def test_threads_meet_inside_one_function() -> None:
     for thread in threads:
         thread.join()
     assert results == [1] * 4
-
-
-def in_child(work: Callable[[], bool], seconds: int = 120) -> bool:
-    """Whether the work is done rightly in a forked child. One that hangs is ended: the time is no measure, and long
-    enough for the slowest machine."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking where threads run, which is the point here
-        child = os.fork()
-    if child == 0:
-        signal.alarm(seconds)
-        try:
-            os._exit(0 if work() else 1)
-        finally:
-            os._exit(2)
-    return os.waitpid(child, 0)[1] == 0
 
 
 @forks

@@ -24,10 +24,7 @@ pytest.importorskip("scipy")
 DTYPES = ("float32", "float64")
 SIZES = ((1, (2,)), (2, ()), (5, (2, 3)), (33, (2,)))
 
-
-@pytest.fixture(autouse=True)
-def _without_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHAINRULE_CACHE", "off")
+pytestmark = pytest.mark.usefixtures("no_cache")
 
 
 def graph_of(name: str, operands: tuple[np.ndarray, ...], parameters: dict[str, Any]) -> Graph:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -19,6 +18,7 @@ import pytest
 
 from chainrule.native import compile_ir, team, team_code
 from chainrule.native.team import Team, shared_team
+from tests.native.forking import forks, in_child
 
 # Each thread adds 1 to its word, from the second on, and thread 0 writes the number of threads into the first. Before
 # that it writes -1, and all wait while the last word is 1, where the test wants that.
@@ -56,13 +56,9 @@ end:
 COMPILED = compile_ir(PROGRAM, cache=None)
 ADDRESS = COMPILED.address("f")
 TEAM = Team(8)
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 signals = pytest.mark.skipif(os.name == "nt", reason="sends itself a signal")
 
-
-@pytest.fixture(autouse=True)
-def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHAINRULE_CACHE", "off")
+pytestmark = pytest.mark.usefixtures("no_cache")
 
 
 class Memory:
@@ -92,20 +88,6 @@ def fault(team: Team, threads: int, at_least: int | None = None) -> str | None:
     if not (threads if at_least is None else at_least) <= told <= threads:
         return f"got {told} threads"
     return memory.complaint(told)
-
-
-def in_child(work: Callable[[], bool], seconds: int = 20) -> bool:
-    """Whether the work is done rightly in a forked child, which has so long."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking where threads run, which is the point here
-        child = os.fork()
-    if child == 0:
-        signal.alarm(seconds)
-        try:
-            os._exit(0 if work() else 1)
-        finally:
-            os._exit(2)
-    return os.waitpid(child, 0)[1] == 0
 
 
 # --- Who is called ----------------------------------------------------------------------------------------------------
