@@ -19,7 +19,7 @@ from chainrule.graph import Graph, Input, Sample, apply
 from chainrule.loops import Buffer, Kernel, parse_kernel, verify
 from chainrule.lower import lower
 from chainrule.lower.program import Program, Run, leaves
-from chainrule.native import executable as executables
+from chainrule.native import workspace
 from chainrule.native.code import POINTER, WORD, number
 from chainrule.native.engine import compile_ir
 from chainrule.native.executable import Executable
@@ -38,18 +38,18 @@ ROUNDING = {np.dtype(np.float32): (2e-5, 2e-5), np.dtype(np.float64): (1e-11, 1e
 
 
 def _full_of_rubbish(allocate: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """New memory often is that of the last run, with its results still there: a result that is never written would be
-    right by chance."""
+    """New memory often is that of the last run, with its results still there: a result that is never written, or an
+    array that is read before it is, would be right by chance."""
 
-    def allocate_rubbish(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        array = allocate(shape, dtype)
+    def allocate_rubbish(*request: Any) -> np.ndarray:
+        array = allocate(*request)
         array.reshape(-1).view(np.uint8)[...] = 0x5B
         return array
 
     return allocate_rubbish
 
 
-executables.allocate_result = _full_of_rubbish(executables.allocate_result)  # type: ignore[assignment]
+workspace.allocate = _full_of_rubbish(workspace.allocate)
 
 
 # ------------------------------------------------------------------------------------------------------------- graphs
