@@ -52,7 +52,7 @@ oracle: $(VENV)/.oracle-done ## compare values and derivatives with PyTorch's (i
 fuzz-models: setup ## load 20,000 altered model files
 	$(PYTEST) tests/long/test_model_fuzz.py
 
-fuzz-graphs: setup ## play 20,000 random graphs against the reference (SEED=1 COUNT=20000)
+fuzz-graphs: setup ## play 20,000 random graphs against the reference, and their derivatives (SEED=1 COUNT=20000)
 	$(BIN)/python -m tests.fuzz.run --seed $(SEED) --count $(COUNT)
 
 interruptions: setup ## strike 100 runs with Ctrl-C at random instants
