@@ -6,7 +6,7 @@ their errors are 2^-29 of these units. `CHAINRULE_MATH_STRIDE=64` takes every 64
 
 import os
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 import numpy as np
 import pytest
 from tests.native.machine import compiled

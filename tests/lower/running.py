@@ -11,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from llvmlite import ir
+from chainrule.native import ir
 
 import chainrule.lower
 from chainrule.evaluate import Program as Evaluator

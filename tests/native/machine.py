@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import llvmlite.binding as llvm
-import llvmlite.ir as ir
+from chainrule.native import ir
 import numpy as np
 
 from chainrule.native.scalar_code import llvm_type, memory_type

@@ -11,7 +11,7 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 import pytest
-from llvmlite import ir
+from chainrule.native import ir
 
 from chainrule.native import barrier, compile_ir
 from chainrule.native.barrier import WORD, emit_barrier, emit_pause, emit_share, emit_yield

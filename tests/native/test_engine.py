@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from llvmlite import ir
+from chainrule.native import ir
 
 from chainrule.errors import ArgumentError, NativeError
 from chainrule.native import engine

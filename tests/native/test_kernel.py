@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from llvmlite import ir
+from chainrule.native import ir
 
 from chainrule.errors import GraphError
 from chainrule.loops import Index, Kernel, Statement, buffer, interpret, loop, parse_kernel, store, verify

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from llvmlite import ir
+from chainrule.native import ir
 
 from chainrule.loops import Index, apply, buffer, interpret, parse_kernel
 from chainrule.native.code import POINTER, WORD, number

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 import mpmath as mp
 import numpy as np
 import pytest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from llvmlite import ir
+from chainrule.native import ir
 
 import chainrule as cr
 from chainrule.native import folds, mapping, tiles

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 import mpmath as mp
 import numpy as np
 import pytest

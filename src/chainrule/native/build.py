@@ -103,7 +103,7 @@ def _facts(program: Program, shares: Shares, calls_back: bool) -> dict[str, Any]
 
 def _carry(module: Any, facts: dict[str, Any], constants: list[np.ndarray]) -> None:
     """Add the function `facts`, which gives the address of the length of a text, the text, and the constants."""
-    from llvmlite import ir
+    from chainrule.native import ir
 
     from chainrule.native.code import POINTER
 
@@ -114,7 +114,7 @@ def _carry(module: Any, facts: dict[str, Any], constants: list[np.ndarray]) -> N
     carried.initializer, carried.global_constant = ir.Constant(kind, bytearray(data)), True  # type: ignore[assignment]
     carried.linkage = "private"
     function = ir.Function(module, ir.FunctionType(POINTER, []), "facts")
-    ir.IRBuilder(function.append_basic_block("entry")).ret(carried.bitcast(POINTER))
+    ir.IRBuilder(function.append_basic_block("entry")).ret(carried)
 
 
 def _restored(code: Compiled) -> Built:

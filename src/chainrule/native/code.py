@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llvmlite import ir
+from chainrule.native import ir
 
 WORD = ir.IntType(64)
 POINTER = ir.PointerType()

@@ -31,7 +31,7 @@ from chainrule.native.host import fingerprint, host_machine
 
 if TYPE_CHECKING:
     import llvmlite.binding as llvm
-    from llvmlite import ir
+    from chainrule.native import ir
 
     Source: TypeAlias = str | ir.Module | Callable[[], str | ir.Module]
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llvmlite import ir
+from chainrule.native import ir
 
 from chainrule.errors import GraphError
 from chainrule.loops import COMBINES, Accumulate, Buffer, Fill, For, If, Index, Kernel, Statement, Store, loop, store

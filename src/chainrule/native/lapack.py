@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from chainrule.native import ir
 
 from chainrule.native import vector_math
 from chainrule.native.code import WORD, counted, number

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from chainrule.native import ir
 
 from chainrule.native.code import POINTER, counted, number, stack
 from chainrule.native.outlined import call_outlined

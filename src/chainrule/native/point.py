@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llvmlite import ir
+from chainrule.native import ir
 
 from chainrule.loops import Apply, Buffer, Cast, Constant, Index, Load, Scalar
 from chainrule.loops.affine import Affine, address, uses

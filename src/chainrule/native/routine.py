@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from llvmlite import ir
+from chainrule.native import ir
 
 from chainrule.lower.program import (
     Branch,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 import numpy as np
 
 from chainrule.errors import DtypeError

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from llvmlite import ir
+from chainrule.native import ir
 
 from chainrule.native.barrier import POINTER, WORD, declare, emit_pause, emit_wait, emit_yield
 

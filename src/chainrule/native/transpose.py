@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
+from chainrule.native import ir
 
 from chainrule.loops import Load
 from chainrule.loops.affine import address

@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 
 from chainrule.errors import ArgumentError, DtypeError
 from chainrule.native import vector_math_exponential as exponential

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 
 from chainrule.native.outlined import call_outlined
 from chainrule.native.polynomials import (

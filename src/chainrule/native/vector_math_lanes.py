@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 
 from chainrule.native.outlined import any_lane
 from chainrule.native.polynomials import POLYNOMIALS

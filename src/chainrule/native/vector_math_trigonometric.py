@@ -13,7 +13,7 @@ import math
 from fractions import Fraction
 from typing import Any
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 
 from chainrule.native.polynomials import PI, TWO_OVER_PI, TWO_OVER_PI_BITS
 from chainrule.native.vector_math_lanes import (

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 import numpy as np
 
 from chainrule.native.engine import compile_ir

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 import pytest
 
 from chainrule.native import library

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 import numpy as np
 import pytest
 

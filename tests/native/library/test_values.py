@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 import numpy as np
 import pytest
 

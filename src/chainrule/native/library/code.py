@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 
 from chainrule.native.library.values import INDEX, NOTHING, Value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 import numpy as np
 
 from chainrule.native.library.code import Code, routine

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 import numpy as np
 
 from chainrule.types import check_dtype
@@ -173,8 +173,7 @@ class Value:
 
     def where_unforeseen(self, yes: Value, no: Value) -> Value:
         """This bit chooses, and so often either way that LLVM is told not to make a branch of it."""
-        chosen = self.builder.select(self.value, yes.value, no.value)
-        chosen.set_metadata("unpredictable", self.builder.module.add_metadata([]))
+        chosen = self.builder.select(self.value, yes.value, no.value, predictable=False)
         return yes.with_value(chosen)
 
     def any(self) -> Value:
