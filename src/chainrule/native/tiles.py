@@ -27,7 +27,7 @@ from chainrule.native.nest import Axis, Nest
 from chainrule.native.point import Point
 from chainrule.native.transpose import transposed
 
-_UNROLLED, _SHORT = 4, 9999  # vectors of a row that are written out instead of looped over, where they are so few terms
+_UNROLLED, _SHORT = 4, 20  # vectors of a row that are written out instead of looped over, where they are so few terms
 
 
 class Tiler:
