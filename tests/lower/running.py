@@ -11,7 +11,6 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from chainrule.native import ir
 
 import chainrule.lower
 from chainrule.evaluate import Program as Evaluator
@@ -20,6 +19,7 @@ from chainrule.loops import Buffer, Kernel, parse_kernel, verify
 from chainrule.lower import lower
 from chainrule.lower.program import Program, Run, leaves
 from chainrule.native import executable as executables
+from chainrule.native import ir
 from chainrule.native.code import POINTER, WORD, number
 from chainrule.native.engine import compile_ir
 from chainrule.native.executable import Executable

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chainrule.native import ir
 
 from chainrule.errors import ArgumentError, NativeError
-from chainrule.native import engine
+from chainrule.native import engine, ir
 from chainrule.native.cache import ObjectCache
 from chainrule.native.engine import Unit, assembly, compile_ir, optimized_ir
 from tests.native.engine_sources import HOOKED, MEMORY, counted, run, scale

@@ -19,7 +19,6 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.native import ir
-
 from chainrule.native.host import host_machine
 from chainrule.native.state import LOST
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.native import ir
-
 from chainrule.native.code import POINTER, WORD, counted, number
 from chainrule.native.plan import (
     AXES,

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from chainrule.native import ir
 
+from chainrule.native import ir
 from chainrule.native.code import POINTER, counted, number, stack
 from chainrule.native.outlined import call_outlined
 from chainrule.ops.lapack import SIGNATURES

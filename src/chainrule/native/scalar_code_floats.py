@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Any
 
 from chainrule.native import ir
-
 from chainrule.native.outlined import call_outlined, repeat_while
 from chainrule.native.vector_math_lanes import Lanes, fma, shaped, suffix
 

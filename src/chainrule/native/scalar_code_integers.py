@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import Any
 
 from chainrule.native import ir
-
 from chainrule.native.outlined import any_lane, call_outlined, repeat_while
 from chainrule.native.vector_math_lanes import constant, element, shaped
 

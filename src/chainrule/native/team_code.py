@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from chainrule.native import ir
-
 from chainrule.native.barrier import POINTER, WORD, declare, emit_pause, emit_wait, emit_yield
 
 MAILBOX_WORDS = 16  # 128 bytes: see BARRIER_BYTES

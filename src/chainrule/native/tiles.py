@@ -14,10 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from chainrule.native import ir
-
 from chainrule.loops import Accumulate, Buffer, Index, Load, in_order, substitute
 from chainrule.loops.affine import address, uses
+from chainrule.native import ir
 from chainrule.native.barrier import emit_share
 from chainrule.native.code import WORD, counted, number
 from chainrule.native.folds import Folds

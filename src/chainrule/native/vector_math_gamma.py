@@ -13,7 +13,6 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from chainrule.native import ir
-
 from chainrule.native.outlined import call_outlined
 from chainrule.native.polynomials import (
     DIGAMMA_SLOPE,

@@ -19,7 +19,6 @@ from fractions import Fraction
 from typing import Any
 
 from chainrule.native import ir
-
 from chainrule.native.outlined import any_lane
 from chainrule.native.polynomials import POLYNOMIALS
 

@@ -14,7 +14,6 @@ from fractions import Fraction
 from typing import Any
 
 from chainrule.native import ir
-
 from chainrule.native.polynomials import PI, TWO_OVER_PI, TWO_OVER_PI_BITS
 from chainrule.native.vector_math_lanes import (
     DOUBLE,

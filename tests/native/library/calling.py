@@ -6,9 +6,9 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.native import ir
 import numpy as np
 
+from chainrule.native import ir
 from chainrule.native.engine import compile_ir
 
 GUARD = 64  # bytes around an array that nothing may change

@@ -22,6 +22,7 @@ Source: LLVM, Language Reference Manual.
 """
 
 from chainrule.native.ir.builder import IRBuilder
+from chainrule.native.ir.division import divided
 from chainrule.native.ir.module import Block, Function, GlobalVariable, Module
 from chainrule.native.ir.types import (
     ArrayType,
@@ -56,4 +57,5 @@ __all__ = [
     "Value",
     "VectorType",
     "VoidType",
+    "divided",
 ]

@@ -290,11 +290,12 @@ class IRBuilder:
         """A call; of an address by its type's `pointee`."""
         kind: Any = function.type.pointee
         words = "call fastcc" if isinstance(function, Function) and function.calling_convention == "fastcc" else "call"
-        text = f"{words} {kind.return_type.text} {function.text}({', '.join([f'{a.type.text} {a.text}' for a in arguments])})"
-        if kind.return_type.text == "void":
+        given, result = ", ".join([f"{one.type.text} {one.text}" for one in arguments]), kind.return_type
+        text = f"{words} {result.text} {function.text}({given})"
+        if result.text == "void":
             self._lines.append(f"  {text}")
-            return Value(kind.return_type, "")
-        return self._named(kind.return_type, text)
+            return Value(result, "")
+        return self._named(result, text)
 
     def phi(self, kind: Type) -> Phi:
         """A value by the block before; `add_incoming` says which."""
@@ -338,9 +339,7 @@ class IRBuilder:
         self.position_at_end(over)
 
     @contextmanager
-    def if_else(
-        self, condition: Value
-    ) -> Iterator[tuple[AbstractContextManager[None], AbstractContextManager[None]]]:
+    def if_else(self, condition: Value) -> Iterator[tuple[AbstractContextManager[None], AbstractContextManager[None]]]:
         """Two managers: inside the first what is done if the condition holds, inside the second what else."""
         then, otherwise = self.append_basic_block("if"), self.append_basic_block("else")
         over = self.append_basic_block("endif")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from chainrule.native.ir.types import FunctionType, PointerType, Type
@@ -76,6 +77,8 @@ class Function(Value):
         self.blocks: list[Block] = []
         self.attributes: set[str] = set()
         self.linkage = self.calling_convention = ""
+        self.apart = False
+        """Whether it may stand in another module than what calls it: see `division.py`."""
         self.count = 0  # of values
         module.globals[name] = self
 
@@ -87,17 +90,22 @@ class Function(Value):
 
     def definition(self) -> str:
         """The text of the function."""
-        words = ["define" if self.blocks else "declare", self.linkage, self.calling_convention]
-        given = [one.declaration() if self.blocks else one.type.text for one in self.args]
-        words.append(f"{self.function_type.return_type.text} {self.text}({', '.join(given)})")
-        head = " ".join([word for word in words if word] + sorted(self.attributes))
         if not self.blocks:
-            return head
-        lines = [head + " {"]
+            return self.declaration()
+        words = ["define", self.linkage, self.calling_convention, self._called(one.declaration() for one in self.args)]
+        lines = [" ".join([word for word in words if word] + sorted(self.attributes)) + " {"]
         for block in self.blocks:
             lines.append(block.name + ":")
             lines += [line if isinstance(line, str) else line.line() for line in block.lines]
         return "\n".join([*lines, "}"])
+
+    def declaration(self) -> str:
+        """The text that says that the function is elsewhere."""
+        words = ["declare", self.calling_convention, self._called(one.type.text for one in self.args)]
+        return " ".join([word for word in words if word] + sorted(self.attributes - {"noinline"}))
+
+    def _called(self, arguments: Iterable[str]) -> str:
+        return f"{self.function_type.return_type.text} {self.text}({', '.join(arguments)})"
 
 
 class Block:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from chainrule.native import ir
-
 from chainrule.native.library.values import INDEX, NOTHING, Value
 
 

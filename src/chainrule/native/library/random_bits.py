@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chainrule.native import ir
-
 from chainrule.native.library.code import Code, routine
 from chainrule.native.library.values import INDEX, POINTER, UINT64, Array, Value
 

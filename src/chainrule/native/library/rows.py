@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.native import ir
-
 from chainrule.native.host import vector_bytes
 from chainrule.native.library.code import Code, routine
 from chainrule.native.library.values import BYTE, INDEX, INT64, POINTER, Array, Kind, Value

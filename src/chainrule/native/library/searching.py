@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from chainrule.native import ir
-
 from chainrule.native.host import vector_bytes
 from chainrule.native.library.code import Code, routine
 from chainrule.native.library.values import INDEX, INT64, POINTER, Array, Kind, Value

@@ -15,7 +15,6 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.native import ir
-
 from chainrule.native.library.code import Code, routine
 from chainrule.native.library.values import BIT, INDEX, INT64, POINTER, UINT64, Array, Kind, Value
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from chainrule.native import ir
 import numpy as np
 
+from chainrule.native import ir
 from chainrule.types import check_dtype
 
 POINTER = ir.PointerType()
