@@ -55,7 +55,7 @@ class Scalar:
     dtype: np.dtype
     operands: tuple[Scalar, ...]
 
-    __hash__ = object.__hash__  # type: ignore[assignment]  # by identity: equal expressions are one object
+    __hash__ = object.__hash__  # by identity: equal expressions are one object
 
     def __bool__(self) -> bool:
         raise GraphError(

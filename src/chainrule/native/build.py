@@ -130,7 +130,7 @@ def _carry(module: Any, facts: dict[str, Any], constants: list[np.ndarray]) -> N
     data = len(text).to_bytes(_SIZE, "little") + text + b"".join(array.tobytes() for array in constants)
     kind = ir.ArrayType(ir.IntType(8), len(data))
     carried = ir.GlobalVariable(module, kind, "carried")
-    carried.initializer, carried.global_constant = ir.Constant(kind, bytearray(data)), True  # type: ignore[assignment]
+    carried.initializer, carried.global_constant = ir.Constant(kind, bytearray(data)), True
     carried.linkage = "private"
     function = ir.Function(module, ir.FunctionType(POINTER, []), "facts")
     ir.IRBuilder(function.append_basic_block("entry")).ret(carried)

@@ -57,7 +57,7 @@ class Fortran:
             constant = ir.GlobalVariable(self.builder.module, kind, symbol)
             constant.linkage, constant.global_constant = "internal", True
             value = ord(argument) if isinstance(argument, str) else argument
-            constant.initializer = ir.Constant(kind, value)  # type: ignore[assignment]
+            constant.initializer = ir.Constant(kind, value)
             constant.type = POINTER
         return constant
 

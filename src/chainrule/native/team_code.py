@@ -43,7 +43,7 @@ def _emit_lead(module: ir.Module) -> None:
     """`i64 lead(mailboxes, size, function, arguments, threads)`: a run, from claiming to the last worker's end."""
     builder, (mailboxes, size, function, arguments, threads) = _function(module, "lead", WORD, 5)
     missing = builder.alloca(ir.ArrayType(WORD, MAILBOX_WORDS))
-    missing.align = 8 * MAILBOX_WORDS  # type: ignore[assignment]  # a cache line that workers write to
+    missing.align = 8 * MAILBOX_WORDS  # a cache line that workers write to
     missing = builder.bitcast(missing, _WORDS)
     index, team, chain = (_variable(builder, start) for start in (0, 1, 0))
 

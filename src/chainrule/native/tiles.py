@@ -110,7 +110,7 @@ class Tiler:
         index = build.phi(WORD)
         index.add_incoming(start, before)
         yield index
-        following = build.add(index, number(step), flags=["nsw"])  # type: ignore[call-arg]
+        following = build.add(index, number(step), flags=["nsw"])
         index.add_incoming(following, build.block)
         build.cbranch(build.icmp_signed("<", following, stop), inside, over)
         build.position_at_end(over)

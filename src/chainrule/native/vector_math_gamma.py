@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 from chainrule.native import ir
 from chainrule.native.outlined import call_outlined
@@ -233,9 +234,9 @@ def _factorial(n: Lanes) -> Lanes:
     table = build.module.globals.get("chainrule.factorials")
     if table is None:
         table = ir.GlobalVariable(build.module, kind, "chainrule.factorials")
-        table.linkage, table.global_constant, table.initializer = "internal", True, kind(values)  # type: ignore[assignment]
+        table.linkage, table.global_constant, table.initializer = "internal", True, kind(values)
 
-    def entry(position: object) -> object:
+    def entry(position: Any) -> Any:
         return build.load(build.gep(table, [ir.IntType(64)(0), position], inbounds=True))
 
     if not isinstance(n.kind, ir.VectorType):

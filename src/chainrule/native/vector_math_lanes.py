@@ -101,7 +101,7 @@ class Lanes:
     """A value of the function being emitted: floats, integers (`bits`) or a mask (comparisons), one to a lane."""
 
     builder: ir.IRBuilder
-    value: Any  # ir.Value; llvmlite is untyped
+    value: Any  # ir.Value
 
     @property
     def kind(self) -> ir.Type:

@@ -1,4 +1,4 @@
-"""How the library's routines are written: variables, conditions and loops over `llvmlite.ir`.
+"""How the library's routines are written: variables, conditions and loops over `native.ir`.
 
 A routine is a Python function that writes the body of an `ir.Function` through a `Code`. Variables are memory on the
 stack, which LLVM turns into registers, so that a routine reads like the loop it is.

@@ -70,7 +70,7 @@ class Value:
     """A number, a mask or a pointer of the routine being written, or a vector of them."""
 
     builder: ir.IRBuilder
-    value: Any  # ir.Value; llvmlite is untyped
+    value: Any  # ir.Value
     signed: bool = True
 
     @property
