@@ -6,11 +6,11 @@ their errors are 2^-29 of these units. `CHAINRULE_MATH_STRIDE=64` takes every 64
 
 import os
 
-import llvmlite.ir as ir
 import numpy as np
 import pytest
 from tests.native.machine import compiled
 
+from chainrule.native import ir
 from chainrule.native.vector_math import FUNCTIONS, arity, emit
 
 STRIDE = int(os.environ.get("CHAINRULE_MATH_STRIDE", "1"))

@@ -11,7 +11,6 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from llvmlite import ir
 
 import chainrule.lower
 from chainrule.evaluate import Program as Evaluator
@@ -19,7 +18,7 @@ from chainrule.graph import Graph, Input, Sample, apply
 from chainrule.loops import Buffer, Kernel, parse_kernel, verify
 from chainrule.lower import lower
 from chainrule.lower.program import Program, Run, leaves
-from chainrule.native import workspace
+from chainrule.native import ir, workspace
 from chainrule.native.code import POINTER, WORD, number
 from chainrule.native.engine import compile_ir
 from chainrule.native.executable import Executable

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import llvmlite.binding as llvm
-import llvmlite.ir as ir
 import numpy as np
 
+from chainrule.native import ir
 from chainrule.native.scalar_code import llvm_type, memory_type
 from chainrule.native.vector_math_lanes import shaped
 

@@ -11,9 +11,8 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 import pytest
-from llvmlite import ir
 
-from chainrule.native import barrier, compile_ir
+from chainrule.native import barrier, compile_ir, ir
 from chainrule.native.barrier import WORD, emit_barrier, emit_pause, emit_share, emit_yield
 from chainrule.native.host import Machine
 from chainrule.native.state import BARRIER_BYTES, LOST

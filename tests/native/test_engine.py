@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from llvmlite import ir
 
 from chainrule.errors import ArgumentError, NativeError
-from chainrule.native import engine
+from chainrule.native import engine, ir
 from chainrule.native.cache import ObjectCache
 from chainrule.native.engine import Unit, assembly, compile_ir, optimized_ir
 from tests.native.engine_sources import HOOKED, MEMORY, counted, run, scale
@@ -59,7 +58,7 @@ def test_tables_and_the_process_own_functions_are_found() -> None:
     assert block[0] == pytest.approx(np.exp(3.5), rel=1e-15)
 
 
-def test_a_module_of_llvmlite_and_a_function_that_makes_one_are_taken() -> None:
+def test_a_module_and_a_function_that_makes_one_are_taken() -> None:
     module = ir.Module()
     function = ir.Function(module, ir.FunctionType(ir.IntType(32), []), "answer")
     ir.IRBuilder(function.append_basic_block()).ret(ir.Constant(ir.IntType(32), 42))
@@ -279,7 +278,7 @@ def test_a_damaged_entry_is_compiled_anew(damage: str, store: ObjectCache) -> No
     elif damage == "cut":
         entry.write_bytes(data[:-1])
     else:  # with a right header, as a fault of chainrule's might store it
-        store.store(entry.stem, Unit(("scale",), b"no object file").pack())
+        store.store(entry.stem, Unit(("scale",), (b"no object file",)).pack())
     assert counted(lambda: run(compile_ir(scale(2), cache=store), 1.0)) == (1, 0)
     assert counted(lambda: compile_ir(scale(2), cache=store)) == (0, 1)
 
@@ -316,5 +315,5 @@ def test_the_environment_chooses_the_cache(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_units_are_packed_without_loss() -> None:
-    for unit in (Unit((), b""), Unit(("f",), b"\n\0\n"), Unit(("f", "g.h", "é"), bytes(range(256)))):
+    for unit in (Unit((), ()), Unit(("f",), (b"\n\0\n", b"")), Unit(("f", "g.h", "é"), (bytes(range(256)),))):
         assert Unit.unpack(unit.pack()) == unit

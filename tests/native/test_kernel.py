@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from llvmlite import ir
 
 from chainrule.errors import GraphError
 from chainrule.loops import Index, Kernel, Statement, buffer, interpret, loop, parse_kernel, store, verify
+from chainrule.native import ir
 from chainrule.native.kernel import Emitter, signature
 from tests.loops.fuzz import Maker
 from tests.loops.kernels import KERNELS, inputs_for

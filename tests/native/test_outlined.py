@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.ir as ir
 import numpy as np
 import pytest
 
+from chainrule.native import ir
 from chainrule.native.outlined import any_lane, call_outlined, repeat_while
 from chainrule.native.vector_math_lanes import constant
 from tests.native.machine import compiled

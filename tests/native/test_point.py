@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from llvmlite import ir
 
 from chainrule.loops import Index, apply, buffer, interpret, parse_kernel
+from chainrule.native import ir
 from chainrule.native.code import POINTER, WORD, number
 from chainrule.native.point import Point
 from tests.loops.kernels import inputs_for

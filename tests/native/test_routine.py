@@ -36,7 +36,7 @@ def ir_of(function, *args, split: bool = False) -> str:
 
 def test_one_function_of_a_table_and_a_thread():
     text = ir_of(lambda x: np.sin(x), X)
-    assert 'define void @"run"(ptr %".1", i64 %".2", i64 %".3")' in text
+    assert 'define void @"run"(ptr %a0, i64 %a1, i64 %a2)' in text
     assert text.count("define") >= 2
     assert ir_of(lambda x: np.sin(x), X) == text
 

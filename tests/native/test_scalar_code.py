@@ -7,7 +7,6 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.ir as ir
 import mpmath as mp
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from chainrule.errors import DtypeError, UnsupportedError
 from chainrule.loops.functions import FUNCTIONS, result_dtype
 from chainrule.loops.interpreter import compute
 from chainrule.loops.scalar import wrap
-from chainrule.native import scalar_code
+from chainrule.native import ir, scalar_code
 from chainrule.native.scalar_code import emit_cast, emit_function, llvm_type, memory_type
 from chainrule.native.vector_math import FUNCTIONS as ELEMENTARY
 from chainrule.types.dtype import DTYPES

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from llvmlite import ir
 
 import chainrule as cr
-from chainrule.native import folds, mapping, tiles
+from chainrule.native import folds, ir, mapping, tiles
 from tests.lower.running import WIDTHS, check, compare, compare_threads, compiled, graph_of, numbers, reference
 
 SIZES = (1, 2, 3, 7, 15, 16, 17, 31, 33, 64, 65, 100)

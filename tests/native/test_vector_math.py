@@ -12,14 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import llvmlite.ir as ir
 import mpmath as mp
 import numpy as np
 import pytest
 from scipy import special
 
 from chainrule.errors import ArgumentError, DtypeError
-from chainrule.native import polynomials
+from chainrule.native import ir, polynomials
 from chainrule.native.vector_math import FUNCTIONS, arity, emit
 from tests.native import fit_polynomials, machine
 

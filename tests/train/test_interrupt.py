@@ -18,7 +18,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.train import driver, slices
-from chainrule.train.interrupt import Interrupt
+from chainrule.train.interrupt import _CALLBACKS, Interrupt
 
 PROGRAM = Path(__file__).with_name("interruptions.py")
 DATA = (np.arange(6.0),)
@@ -118,11 +118,26 @@ def test_an_interrupt_while_the_loss_is_traced_gives_a_run_without_steps():
 def test_in_a_callback_of_weakref_which_loses_exceptions_it_is_noted():
     with Interrupt() as interrupt:
         interrupt.raising = True
-        inside: Any = SimpleNamespace(f_code=SimpleNamespace(co_filename=weakref.__file__))
+        inside: Any = SimpleNamespace(f_code=SimpleNamespace(co_filename=weakref.__file__, co_name="remove"))
         interrupt._handle(signal.SIGINT, inside)
         assert interrupt.presses == 1
         with pytest.raises(KeyboardInterrupt):
             interrupt._handle(signal.SIGINT, inside)
+
+
+def test_elsewhere_in_weakref_it_ends_the_run_at_once():
+    """A strike that is only noted there would wait for a compilation."""
+    with Interrupt() as interrupt:
+        interrupt.raising = True
+        inside: Any = SimpleNamespace(f_code=SimpleNamespace(co_filename=weakref.__file__, co_name="get"))
+        with pytest.raises(KeyboardInterrupt):
+            interrupt._handle(signal.SIGINT, inside)
+
+
+def test_the_functions_that_lose_exceptions_are_there():
+    values, members, keys = weakref.WeakValueDictionary(), weakref.WeakSet(), weakref.WeakKeyDictionary()
+    found = {(one._remove.__code__.co_filename, one._remove.__code__.co_name) for one in (values, members, keys)}
+    assert found == _CALLBACKS
 
 
 def test_a_signal_that_is_lost_in_a_slice_ends_the_run_without_another_report(monkeypatch):

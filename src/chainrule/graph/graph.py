@@ -22,15 +22,18 @@ class Graph:
     }
     """
 
-    __slots__ = ("__weakref__", "inputs", "outputs")
+    __slots__ = ("__weakref__", "_order", "inputs", "outputs")
 
     def __init__(self, inputs: Iterable[Input], outputs: Iterable[Node]) -> None:
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+        self._order: list[Node] | None = None  # found when it is first asked for
 
     @property
     def nodes(self) -> list[Node]:
         """Every node, operands first."""
-        return in_order(self.outputs)
+        if self._order is None:
+            self._order = in_order(self.outputs)
+        return list(self._order)
 
     @property
     def free(self) -> list[Input]:

@@ -6,7 +6,6 @@ every call on a node or a traced value to that table.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -78,6 +77,8 @@ def call_function(function: Any, arguments: tuple[Any, ...], options: dict[str, 
 
 def unsupported(name: str) -> UnsupportedError:
     """The error for a function that nothing answers for, with the nearest ones that something does."""
+    import difflib  # of use for errors alone
+
     known = sorted({name_of(function) for function in FUNCTIONS})
     last = {one.rpartition(".")[2]: one for one in known}
     near = [last[one] for one in difflib.get_close_matches(name.rpartition(".")[2], last, n=3, cutoff=0.7)]

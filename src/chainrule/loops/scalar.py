@@ -55,8 +55,7 @@ class Scalar:
     dtype: np.dtype
     operands: tuple[Scalar, ...]
 
-    def __hash__(self) -> int:  # by identity: equal expressions are one object
-        return object.__hash__(self)
+    __hash__ = object.__hash__  # by identity: equal expressions are one object
 
     def __bool__(self) -> bool:
         raise GraphError(

@@ -18,8 +18,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
-
+from chainrule.native import ir
 from chainrule.native.host import host_machine
 from chainrule.native.state import LOST
 
@@ -88,7 +87,7 @@ def emit_wait(builder: ir.IRBuilder, is_over: Callable[[], Any]) -> Any:
 
     builder.branch(test)
     builder.position_at_end(test)
-    tries = builder.phi(WORD, "tries")
+    tries = builder.phi(WORD)
     tries.add_incoming(WORD(0), before)
     builder.cbranch(is_over(), over, wait)
 

@@ -11,7 +11,10 @@ knows the code by its IR.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -81,10 +84,14 @@ def _compile(graph: Graph, identity: str | None) -> Built:
     from chainrule.native.lapack import symbols_of
     from chainrule.native.routine import emit_program, evaluated
     from chainrule.native.share import share
+    from chainrule.native.team import prepare
 
-    program, width = lower(graph, scratch_bytes), vector_bytes()
-    shares, evaluations = share(program, width), evaluated(program)
-    module = emit_program(program, shares, width)
+    with _uncollected():
+        program, width = lower(graph, scratch_bytes), vector_bytes()
+        shares, evaluations = share(program, width), evaluated(program)
+        if shares.threaded:
+            prepare()
+        module = emit_program(program, shares, width)
     constants = [ready(place.value, place.type.dtype) for place in program.constants]
     symbols = symbols_of({step.name for step in leaves(program.steps) if isinstance(step, Call)})
     facts = _facts(program, shares, bool(evaluations))
@@ -92,8 +99,21 @@ def _compile(graph: Graph, identity: str | None) -> Built:
         identity = None
     else:
         _carry(module, facts, constants)
-    code = compile_ir(str(module), level=_LEVEL, identity=identity, symbols=symbols)
+    code = compile_ir(module, level=_LEVEL, identity=identity, symbols=symbols)
     return Built(code, **facts, constants=constants, evaluations=evaluations)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Inside, Python's collector of cycles rests: so many objects are made, and nearly all of them stay, that it would
+    take a fifth of the time and find nothing."""
+    collects = gc.isenabled()
+    try:
+        gc.disable()
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _facts(program: Program, shares: Shares, calls_back: bool) -> dict[str, Any]:
@@ -103,18 +123,17 @@ def _facts(program: Program, shares: Shares, calls_back: bool) -> dict[str, Any]
 
 def _carry(module: Any, facts: dict[str, Any], constants: list[np.ndarray]) -> None:
     """Add the function `facts`, which gives the address of the length of a text, the text, and the constants."""
-    from llvmlite import ir
-
+    from chainrule.native import ir
     from chainrule.native.code import POINTER
 
     text = json.dumps({"facts": facts, "constants": [(array.dtype.name, array.shape) for array in constants]}).encode()
     data = len(text).to_bytes(_SIZE, "little") + text + b"".join(array.tobytes() for array in constants)
     kind = ir.ArrayType(ir.IntType(8), len(data))
     carried = ir.GlobalVariable(module, kind, "carried")
-    carried.initializer, carried.global_constant = ir.Constant(kind, bytearray(data)), True  # type: ignore[assignment]
+    carried.initializer, carried.global_constant = ir.Constant(kind, bytearray(data)), True
     carried.linkage = "private"
     function = ir.Function(module, ir.FunctionType(POINTER, []), "facts")
-    ir.IRBuilder(function.append_basic_block("entry")).ret(carried.bitcast(POINTER))
+    ir.IRBuilder(function.append_basic_block("entry")).ret(carried)
 
 
 def _restored(code: Compiled) -> Built:

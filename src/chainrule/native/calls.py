@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llvmlite import ir
-
-from chainrule.native import lapack, library
+from chainrule.native import ir, lapack, library
 from chainrule.native.code import counted, number
 from chainrule.types import ArrayType
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llvmlite import ir
+from chainrule.native import ir
 
 WORD = ir.IntType(64)
 POINTER = ir.PointerType()
@@ -19,8 +19,8 @@ def number(value: int) -> ir.Constant:
 def stack(builder: ir.IRBuilder, kind: ir.Type) -> Any:
     """Memory on the stack, aligned to a cache line."""
     memory = builder.alloca(kind)
-    memory.align = 64  # type: ignore[assignment]
-    memory.type = POINTER  # llvmlite's own is a pointer with a type, which does not go with those without
+    memory.align = 64
+    memory.type = POINTER  # to nothing in particular: all that reads it says what it reads
     return memory
 
 
@@ -94,7 +94,7 @@ def counted(
         phi.add_incoming(first, before)
         phis.append(phi)
     finals = list(body(index, phis))
-    following = builder.add(index, number(step), flags=["nsw"])  # type: ignore[call-arg]
+    following = builder.add(index, number(step), flags=["nsw"])
     end = builder.block
     index.add_incoming(following, end)
     for phi, final in zip(phis, finals, strict=True):

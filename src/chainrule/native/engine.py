@@ -6,7 +6,8 @@ is an error that can be caught, where MCJIT ends the process. Windows has ORC wi
 
 LLVM is imported and initialised at the first use. One lock is held around each step of LLVM's, and while the process
 forks, so a child never inherits an LLVM in the middle of something: the child compiles and runs, and a fork waits for
-the step that another thread is at. LLVM itself starts no threads.
+the step that another thread is at. Where the main thread compiles, another one does it (`aside.py`), so that Ctrl-C is
+heard meanwhile; a large module is compiled as two at once (`ir/division.py`), each in a context of its own.
 
 Sources: LLVM, "ORC Design and Implementation" and "JITLink and ORC's ObjectLinkingLayer"; llvmlite, ffi/orcjit.cpp.
 """
@@ -22,20 +23,25 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache as remember
+from functools import partial
+from itertools import accumulate, pairwise
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from chainrule.errors import ArgumentError, NativeError
+from chainrule.native.aside import aside, together
 from chainrule.native.cache import ObjectCache, cache_key, default_cache
 from chainrule.native.host import fingerprint, host_machine
+from chainrule.native.passes import object_of, optimise
 
 if TYPE_CHECKING:
     import llvmlite.binding as llvm
-    from llvmlite import ir
+
+    from chainrule.native import ir
 
     Source: TypeAlias = str | ir.Module | Callable[[], str | ir.Module]
 
-_LEVELS, _WHOLE = range(4), 3
+_LEVELS = range(4)
 # A session keeps about 10 KiB for each library, also of libraries that are gone. A new one is begun after this many;
 # the old one is freed with the last of its code.
 _LIBRARIES = 256
@@ -58,24 +64,27 @@ counts = Counts()
 
 
 class Unit(NamedTuple):
-    """A compiled module: the names of the functions it gives, and its object file."""
+    """A compiled module: the names of the functions it gives, and its object files."""
 
     names: tuple[str, ...]
-    code: bytes
+    objects: tuple[bytes, ...]
 
     def pack(self) -> bytes:
         """The unit as bytes.
 
-        >>> Unit.unpack(Unit(("f", "g"), b"code").pack())
-        Unit(names=('f', 'g'), code=b'code')
+        >>> Unit.unpack(Unit(("f", "g"), (b"code", b"more")).pack())
+        Unit(names=('f', 'g'), objects=(b'code', b'more'))
         """
-        return "\0".join(self.names).encode() + b"\n" + self.code
+        sizes = " ".join(str(len(one)) for one in self.objects)
+        return "\0".join(self.names).encode() + b"\n" + sizes.encode() + b"\n" + b"".join(self.objects)
 
     @staticmethod
     def unpack(data: bytes) -> Unit:
         """The unit that `pack` made bytes of."""
-        names, _, code = data.partition(b"\n")
-        return Unit(tuple(name for name in names.decode().split("\0") if name), code)
+        names, sizes, code = data.split(b"\n", 2)
+        ends = list(accumulate(map(int, sizes.split())))
+        objects = tuple(code[start:end] for start, end in pairwise([0, *ends]))
+        return Unit(tuple(name for name in names.decode().split("\0") if name), objects)
 
 
 class Compiled:
@@ -138,16 +147,16 @@ def compile_ir(
     _check_level(level)
     store = default_cache() if cache is ... else cache
     if store is None:
-        return _compile(_text_of(source), level, symbols or {})
+        return _compile(source, level, symbols or {})
     if identity is None:
-        source = _text_of(source)
-        key = _key("ir", source, level)
+        source = source() if callable(source) else source
+        key = _key("ir", str(source), level)
     else:
         key = _key("identity", identity, level)
     found = _load(store, key, symbols or {})
     if found is not None:
         return found
-    made = _compile(_text_of(source), level, symbols or {})
+    made = _compile(source, level, symbols or {})
     store.store(key, made.unit.pack())
     return made
 
@@ -193,13 +202,26 @@ def _load(store: ObjectCache, key: str, symbols: Mapping[str, int]) -> Compiled 
     return Compiled(unit, library)
 
 
-def _compile(text: str, level: int, symbols: Mapping[str, int]) -> Compiled:
-    with _lock:
-        with _module(text, level) as (module, target):
-            unit = Unit(tuple(_public_functions(module)), target.emit_object(module))
-        library = _link(unit, symbols, text)
+def _compile(source: Source, level: int, symbols: Mapping[str, int]) -> Compiled:
+    from chainrule.native.ir import divided  # which is not needed where the cache has the code
+
+    made = source() if callable(source) else source
+    texts = [made] if isinstance(made, str) else divided(made)
+
+    def work() -> Compiled:
+        parts = together([partial(_emitted, text, level, number) for number, text in enumerate(texts)])
+        unit = Unit(sum((names for names, _ in parts), ()), tuple(code for _, code in parts))
+        library = _link(unit, symbols, "\n".join(texts))
         counts.compiled += 1
-    return Compiled(unit, library)
+        return Compiled(unit, library)
+
+    return aside(_lock, work)
+
+
+def _emitted(text: str, level: int, number: int) -> tuple[tuple[str, ...], bytes]:
+    """The public functions of a module, and its object file; modules of different numbers may be at work at once."""
+    with _module(text, level, number) as (module, target):
+        return tuple(_public_functions(module)), object_of(module, target)
 
 
 def _text_of(source: Source) -> str:
@@ -216,11 +238,11 @@ def _check_level(level: int) -> int:
 
 
 @contextmanager
-def _module(text: str, level: int) -> Iterator[tuple[llvm.ModuleRef, llvm.TargetMachine]]:
+def _module(text: str, level: int, number: int = 0) -> Iterator[tuple[llvm.ModuleRef, llvm.TargetMachine]]:
     """The module that the text becomes, verified and optimised, and the machine to compile it for."""
     import llvmlite.binding as llvm
 
-    target = _target_machine(level)
+    target = _target_machine(level, number)
     # A context of its own: what a module leaves behind in its context is freed with it.
     with (
         _refusals("valid LLVM IR", text),
@@ -229,48 +251,14 @@ def _module(text: str, level: int) -> Iterator[tuple[llvm.ModuleRef, llvm.Target
     ):
         module.triple, module.data_layout = target.triple, str(target.target_data)
         module.verify()
-        _optimise(module, target, level)
+        optimise(module, target, level)
         yield module, target
-
-
-def _optimise(module: llvm.ModuleRef, target: llvm.TargetMachine, level: int) -> None:
-    """Run LLVM's passes, without those whose work is done: the IR comes vectorised, unrolled, and inlined where that
-    pays. So levels 1 and 2 simplify each function by itself, and level 3 is LLVM's own pipeline. Measured on kernels of
-    45 to 900 lines, 2 compiles in 0.4 to 0.9 of the time of 3, best where elementary functions are called often (eight
-    loops with two calls of `tanh` each: 20 ms and 50 ms); the code is as fast, or up to 8% slower in such loops."""
-    import llvmlite.binding as llvm
-
-    options = llvm.create_pipeline_tuning_options(speed_level=level)
-    options.loop_vectorization = options.loop_interleaving = options.slp_vectorization = False
-    options.loop_unrolling = False
-    builder = llvm.create_pass_builder(target, options)
-    if level == _WHOLE:
-        _run(builder.getModulePassManager(), [module], builder)
-        return
-    whole = llvm.create_new_module_pass_manager()
-    whole.add_always_inliner_pass()
-    whole.add_global_dead_code_eliminate_pass()
-    whole.add_post_order_function_attributes_pass()  # a call that touches no memory can be moved and shared
-    _run(whole, [module], builder)
-    if level:
-        functions = [function for function in module.functions if not function.is_declaration]
-        _run(builder.getFunctionPassManager(), functions, builder)
-
-
-def _run(passes: Any, parts: list[Any], builder: llvm.PassBuilder) -> None:
-    import llvmlite.binding as llvm
-
-    for part in parts:
-        passes.run(part, builder)
-    # llvmlite 0.50 never frees a pass manager, 45 KiB: it inherits the `_dispose` of ObjectRef, which does nothing,
-    # before the one that frees. Detached, it cannot be freed twice once that is mended.
-    llvm.NewPassManager._dispose(passes)
-    passes.detach()
 
 
 def _public_functions(module: llvm.ModuleRef) -> Iterator[str]:
     for function in module.functions:
-        if not function.is_declaration and function.linkage.name == "external":
+        seen = function.linkage.name == "external" and function.visibility.name == "default"
+        if seen and not function.is_declaration:
             yield function.name
 
 
@@ -278,7 +266,9 @@ def _link(unit: Unit, symbols: Mapping[str, int], text: str) -> llvm.ResourceTra
     """Load an object file, resolve the symbols it needs, and find its functions."""
     import llvmlite.binding as llvm
 
-    builder = llvm.JITLibraryBuilder().add_object_img(unit.code).add_current_process()
+    builder = llvm.JITLibraryBuilder().add_current_process()
+    for code in unit.objects:
+        builder.add_object_img(code)
     for name, address in symbols.items():
         builder.import_symbol(name, address)
     # Every name is asked for now: llvmlite frees a library together with the answer to a later `lookup`.
@@ -317,8 +307,8 @@ def _missing_functions(text: str, symbols: Mapping[str, int]) -> list[str]:
 
 
 @remember
-def _target_machine(level: int) -> llvm.TargetMachine:
-    """What LLVM needs to know to write code for this machine.
+def _target_machine(level: int, number: int = 0) -> llvm.TargetMachine:
+    """What LLVM needs to know to write code for this machine; each number has its own, for a thread of its own.
 
     Constants and callees are addressed relative to the code (position-independent, the small code model), since the
     linker lays an object out in one piece. The older linker of Windows does not, so there addresses are absolute, and

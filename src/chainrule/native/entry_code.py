@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-
+from chainrule.native import ir
 from chainrule.native.code import POINTER, WORD, counted, number
 from chainrule.native.plan import (
     AXES,

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-
 from chainrule.loops import COMBINES, Accumulate, Index, neutral
+from chainrule.native import ir
 from chainrule.native.code import counted, number, shuffle, splat
 from chainrule.native.mapping import Mapping
 from chainrule.native.nest import Axis, Nest

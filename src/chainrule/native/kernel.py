@@ -10,10 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llvmlite import ir
-
 from chainrule.errors import GraphError
 from chainrule.loops import COMBINES, Accumulate, Buffer, Fill, For, If, Index, Kernel, Statement, Store, loop, store
+from chainrule.native import ir
 from chainrule.native.code import POINTER, WORD, counted
 from chainrule.native.nest import innermost, recognise
 from chainrule.native.point import Point
@@ -49,6 +48,8 @@ class Emitter:
         function.attributes.add("nounwind")
         if self.inline and _work(kernel) <= INLINED_ELEMENTS:
             function.attributes.add("alwaysinline")
+        else:
+            function.apart = True
         for argument in function.args[: count + 1]:
             argument.add_attribute("noalias")
         builder = ir.IRBuilder(function.append_basic_block())

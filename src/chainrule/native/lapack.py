@@ -21,9 +21,8 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 
-from chainrule.native import vector_math
+from chainrule.native import ir, vector_math
 from chainrule.native.code import WORD, counted, number
 from chainrule.native.lapack_code import BYTE, INTEGER, PREFIX, REAL, Fortran, set_bytes
 from chainrule.native.outlined import call_outlined

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 
+from chainrule.native import ir
 from chainrule.native.code import POINTER, counted, number, stack
 from chainrule.native.outlined import call_outlined
 from chainrule.ops.lapack import SIGNATURES
@@ -57,7 +57,7 @@ class Fortran:
             constant = ir.GlobalVariable(self.builder.module, kind, symbol)
             constant.linkage, constant.global_constant = "internal", True
             value = ord(argument) if isinstance(argument, str) else argument
-            constant.initializer = ir.Constant(kind, value)  # type: ignore[assignment]
+            constant.initializer = ir.Constant(kind, value)
             constant.type = POINTER
         return constant
 

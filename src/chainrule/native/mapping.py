@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from chainrule.loops import Apply, Index, Load, Scalar, in_order
 from chainrule.loops.affine import address, uses
@@ -38,6 +39,7 @@ class Mapping:
     """Of a copy, the axis along which the source has the elements that the lanes of its blocks exchange."""
 
 
+@lru_cache(maxsize=1024)
 def choose(nest: Nest, vector_bytes: int) -> Mapping:
     """The mapping of a nest on a machine with vectors of that width."""
     widest = max((scalar.dtype.itemsize for scalar in _numbers(nest)), default=8)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from chainrule.loops import (
     Accumulate,
@@ -42,7 +43,7 @@ class Axis:
     extent: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Nest:
     """One nest, taken apart."""
 
@@ -85,8 +86,9 @@ class Nest:
         return math.prod(axis.extent for axis in (*self.outer, *self.inner))
 
 
+@lru_cache(maxsize=1024)
 def recognise(statement: Statement) -> Nest | None:
-    """The statement as a nest, or None if it is none."""
+    """The statement as a nest, or None if it is none. Costs, shares and code are of one and the same nest."""
     outer: list[Axis] = []
     body: tuple[Statement, ...] = (statement,)
     while len(body) == 1 and isinstance(body[0], For) and body[0].kind == "parallel" and _bounds(body[0]) is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import llvmlite.ir as ir
+from chainrule.native import ir
 
 Body = Callable[..., Any]
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llvmlite import ir
-
 from chainrule.loops import Apply, Buffer, Cast, Constant, Index, Load, Scalar
 from chainrule.loops.affine import Affine, address, uses
+from chainrule.native import ir
 from chainrule.native.code import WORD, first_lanes, number, shuffle, splat, widened
 from chainrule.native.scalar_code import emit_cast, emit_function, llvm_type, memory_type
 

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from llvmlite import ir
-
 from chainrule.lower.program import (
     Branch,
     Call,
@@ -28,6 +26,7 @@ from chainrule.lower.program import (
     While,
     leaves,
 )
+from chainrule.native import ir
 from chainrule.native.barrier import emit_barrier, emit_share
 from chainrule.native.calls import CALLS
 from chainrule.native.code import POINTER, WORD, counted, number, stack

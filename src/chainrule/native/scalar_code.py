@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import llvmlite.ir as ir
 import numpy as np
 
 from chainrule.errors import DtypeError
 from chainrule.loops.functions import result_dtype
-from chainrule.native import vector_math
+from chainrule.native import ir, vector_math
 from chainrule.native.scalar_code_floats import FLOATS, RELATIONS
 from chainrule.native.scalar_code_integers import INTEGERS, Integers
 from chainrule.native.vector_math_gamma import polygamma

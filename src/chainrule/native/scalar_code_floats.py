@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import llvmlite.ir as ir
-
+from chainrule.native import ir
 from chainrule.native.outlined import call_outlined, repeat_while
 from chainrule.native.vector_math_lanes import Lanes, fma, shaped, suffix
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import llvmlite.ir as ir
-
+from chainrule.native import ir
 from chainrule.native.outlined import any_lane, call_outlined, repeat_while
 from chainrule.native.vector_math_lanes import constant, element, shaped
 

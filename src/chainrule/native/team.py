@@ -31,9 +31,11 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
+from chainrule.errors import NativeError
 from chainrule.native.engine import compile_ir
 from chainrule.native.host import thread_count
 
@@ -99,10 +101,29 @@ def shared_team() -> Team:
     return _shared
 
 
+def prepare() -> None:
+    """Begin to make the code of teams, in a thread of its own, while another program is still in the making."""
+    global _preparing
+
+    def work() -> None:
+        with suppress(NativeError):  # which the first run raises
+            _code()
+
+    if _preparing is None:
+        _preparing = threading.Thread(target=work, name="chainrule-compiler")
+        with suppress(RuntimeError):  # no thread can be had: then the first run makes the code
+            _preparing.start()
+
+
+_preparing: threading.Thread | None = None
+
+
 class _Crew:
     """The workers of one process: their mailboxes, in one block of memory that is never freed."""
 
     def __init__(self) -> None:
+        if _preparing is not None and _preparing.is_alive():
+            _preparing.join()
         code = _code()
         self.lead, self._serve, self._open, self._loops = code.lead, code.serve, code.open, code.loops
         memory = ctypes.create_string_buffer((CAPACITY + 1) * MAILBOX_BYTES)
@@ -227,6 +248,8 @@ def _register() -> None:
 
 
 def _forget_workers() -> None:
+    global _preparing
+    _preparing = None
     for team in _teams:
         team.forget_workers()
 

@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from llvmlite import ir
-
+from chainrule.native import ir
 from chainrule.native.barrier import POINTER, WORD, declare, emit_pause, emit_wait, emit_yield
 
 MAILBOX_WORDS = 16  # 128 bytes: see BARRIER_BYTES
@@ -44,7 +43,7 @@ def _emit_lead(module: ir.Module) -> None:
     """`i64 lead(mailboxes, size, function, arguments, threads)`: a run, from claiming to the last worker's end."""
     builder, (mailboxes, size, function, arguments, threads) = _function(module, "lead", WORD, 5)
     missing = builder.alloca(ir.ArrayType(WORD, MAILBOX_WORDS))
-    missing.align = 8 * MAILBOX_WORDS  # type: ignore[assignment]  # a cache line that workers write to
+    missing.align = 8 * MAILBOX_WORDS  # a cache line that workers write to
     missing = builder.bitcast(missing, _WORDS)
     index, team, chain = (_variable(builder, start) for start in (0, 1, 0))
 

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from llvmlite import ir
-
-from chainrule.loops import Accumulate, Buffer, Index, Load, substitute
+from chainrule.loops import Accumulate, Buffer, Index, Load, in_order, substitute
+from chainrule.loops.affine import address, uses
+from chainrule.native import ir
 from chainrule.native.barrier import emit_share
 from chainrule.native.code import WORD, counted, number
 from chainrule.native.folds import Folds
@@ -26,7 +26,7 @@ from chainrule.native.nest import Axis, Nest
 from chainrule.native.point import Point
 from chainrule.native.transpose import transposed
 
-_UNROLLED = 4  # vectors of a row that are written out instead of looped over
+_UNROLLED, _SHORT = 4, 20  # vectors of a row that are written out instead of looped over, where they are so few terms
 
 
 class Tiler:
@@ -110,7 +110,7 @@ class Tiler:
         index = build.phi(WORD)
         index.add_incoming(start, before)
         yield index
-        following = build.add(index, number(step), flags=["nsw"])  # type: ignore[call-arg]
+        following = build.add(index, number(step), flags=["nsw"])
         index.add_incoming(following, build.block)
         build.cbranch(build.icmp_signed("<", following, stop), inside, over)
         build.position_at_end(over)
@@ -136,7 +136,7 @@ class Tiler:
         if self.bounds is not None and self.bounds[0] is index:
             vectors = 1  # a share is whole vectors, and not whole tiles
         width = lanes * vectors
-        written = _UNROLLED if self.nest.fold is None else 1
+        written = _UNROLLED if self._is_short() else 1
         self.partial = False
         for base in self._each(plan.along, width, written):
             self._rows(self._with_panels(point.at({index: base}), vectors), [lanes] * vectors)
@@ -146,6 +146,15 @@ class Tiler:
             counts = [lanes] * (rest // lanes) + ([rest % lanes] if rest % lanes else [])
             for _ in self._rest(plan.along):
                 self._rows(self._with_panels(point.at({index: number(extent - rest)}), len(counts)), counts)
+
+    def _is_short(self) -> bool:
+        """Whether the body of a loop is so little that the loop would cost as much: more is LLVM's time for nothing."""
+        nest, plan = self.nest, self.plan
+        if nest.fold is not None or plan.crossed is not None or plan.along is None:
+            return False
+        others = (other for load in nest.loads() for other in address(load.operands, load.buffer.shape).others)
+        scattered = any(plan.along.index in uses(other, nest.facts) for other in others)
+        return not scattered and len(in_order(nest.values)) <= _SHORT
 
     def _with_panels(self, point: Point, vectors: int) -> Point:
         """The point with what all rows of its tiles read copied to memory where it stands in the order of reading."""

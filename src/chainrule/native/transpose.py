@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-
 from chainrule.loops import Load
 from chainrule.loops.affine import address
+from chainrule.native import ir
 from chainrule.native.code import shuffle
 from chainrule.native.nest import Axis, Nest
 

@@ -23,9 +23,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import llvmlite.ir as ir
-
 from chainrule.errors import ArgumentError, DtypeError
+from chainrule.native import ir
 from chainrule.native import vector_math_exponential as exponential
 from chainrule.native import vector_math_gamma as gamma
 from chainrule.native import vector_math_logarithm as logarithm

@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
-import llvmlite.ir as ir
-
+from chainrule.native import ir
 from chainrule.native.outlined import call_outlined
 from chainrule.native.polynomials import (
     DIGAMMA_SLOPE,
@@ -234,9 +234,9 @@ def _factorial(n: Lanes) -> Lanes:
     table = build.module.globals.get("chainrule.factorials")
     if table is None:
         table = ir.GlobalVariable(build.module, kind, "chainrule.factorials")
-        table.linkage, table.global_constant, table.initializer = "internal", True, kind(values)  # type: ignore[assignment]
+        table.linkage, table.global_constant, table.initializer = "internal", True, kind(values)
 
-    def entry(position: object) -> object:
+    def entry(position: Any) -> Any:
         return build.load(build.gep(table, [ir.IntType(64)(0), position], inbounds=True))
 
     if not isinstance(n.kind, ir.VectorType):

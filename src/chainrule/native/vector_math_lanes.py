@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import llvmlite.ir as ir
-
+from chainrule.native import ir
 from chainrule.native.outlined import any_lane
 from chainrule.native.polynomials import POLYNOMIALS
 
@@ -102,7 +101,7 @@ class Lanes:
     """A value of the function being emitted: floats, integers (`bits`) or a mask (comparisons), one to a lane."""
 
     builder: ir.IRBuilder
-    value: Any  # ir.Value; llvmlite is untyped
+    value: Any  # ir.Value
 
     @property
     def kind(self) -> ir.Type:

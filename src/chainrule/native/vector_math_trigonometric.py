@@ -13,8 +13,7 @@ import math
 from fractions import Fraction
 from typing import Any
 
-import llvmlite.ir as ir
-
+from chainrule.native import ir
 from chainrule.native.polynomials import PI, TWO_OVER_PI, TWO_OVER_PI_BITS
 from chainrule.native.vector_math_lanes import (
     DOUBLE,
@@ -60,7 +59,7 @@ def _window(build: ir.IRBuilder, fraction: Any, first: Any) -> tuple[Any, Any]:
     words = [0] + [TWO_OVER_PI_BITS >> 64 * (19 - i) & (2**64 - 1) for i in range(20)]
     kind = ir.ArrayType(I64, len(words))
     table = ir.GlobalVariable(module, kind, "chainrule.two_over_pi")
-    table.linkage, table.global_constant, table.initializer = "internal", True, kind(words)  # type: ignore[assignment]
+    table.linkage, table.global_constant, table.initializer = "internal", True, kind(words)
     word, offset = build.lshr(first, I64(6)), build.and_(first, I64(63))
     read = [build.load(build.gep(table, [I64(0), build.add(word, I64(i))], inbounds=True)) for i in range(4)]
     funnel = module.declare_intrinsic("llvm.fshl.i64", (), ir.FunctionType(I64, [I64] * 3))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import _weakrefset
 import signal
 import threading
 import weakref
 from types import FrameType
 from typing import Any
+
+_CALLBACKS = {(weakref.__file__, "remove"), (_weakrefset.__file__, "_remove")}
+"""The functions that Python calls when an object goes: what they raise it prints, and goes on."""
 
 
 class Interrupt:
@@ -38,6 +42,6 @@ class Interrupt:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.presses += 1
-        lost = frame is not None and frame.f_code.co_filename == weakref.__file__  # Python prints it and goes on
+        lost = frame is not None and (frame.f_code.co_filename, frame.f_code.co_name) in _CALLBACKS
         if self.presses > 1 or (self.raising and not lost):
             signal.default_int_handler(number, frame)

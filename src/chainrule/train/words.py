@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 from itertools import islice
 
@@ -13,6 +12,8 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     >>> nearest("Bodymass", ["island", "body_mass_g"])
     'body_mass_g'
     """
+    import difflib  # of use for errors alone
+
     folded: dict[str, str] = {}
     for candidate in candidates:
         folded.setdefault(candidate.casefold(), candidate)

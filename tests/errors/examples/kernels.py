@@ -1,8 +1,7 @@
 """Errors of the emission of kernels."""
 
-from llvmlite import ir
-
 from chainrule.loops import Statement
+from chainrule.native import ir
 from chainrule.native.kernel import Body
 
 

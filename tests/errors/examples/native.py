@@ -4,9 +4,8 @@ import os
 from unittest import mock
 
 import numpy as np
-from llvmlite import ir
 
-from chainrule.native import compile_ir, default_cache, thread_count, vector_bytes
+from chainrule.native import compile_ir, default_cache, ir, thread_count, vector_bytes
 from chainrule.native.vector_math import emit
 from chainrule.native.workspace import allocate_result
 

@@ -1,8 +1,8 @@
 """Errors of `native/scalar_code.py`: operands whose types are not what their dtypes say."""
 
 import numpy as np
-from llvmlite import ir
 
+from chainrule.native import ir
 from chainrule.native.scalar_code import emit_function
 
 

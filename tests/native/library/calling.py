@@ -6,9 +6,9 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.ir as ir
 import numpy as np
 
+from chainrule.native import ir
 from chainrule.native.engine import compile_ir
 
 GUARD = 64  # bytes around an array that nothing may change

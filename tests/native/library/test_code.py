@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import llvmlite.ir as ir
 import pytest
 
-from chainrule.native import library
+from chainrule.native import ir, library
 from chainrule.native.engine import assembly
 from chainrule.native.library.code import Code, routine
 from chainrule.native.library.values import INDEX, POINTER, Array, Kind, Value

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.ir as ir
 import numpy as np
 import pytest
 
 from chainrule.errors import DtypeError
+from chainrule.native import ir
 from chainrule.native.library import argsort, scratch_bytes, sorting
 from chainrule.native.library.code import Code, routine
 from chainrule.native.library.values import BIT, INDEX, POINTER, Kind, Value

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import llvmlite.ir as ir
 import numpy as np
 import pytest
 
 from chainrule.errors import DtypeError
+from chainrule.native import ir
 from chainrule.native.library.code import Code, routine
 from chainrule.native.library.values import INDEX, POINTER, Array, Kind, Value
 from tests.native.library.calling import DTYPES, call

@@ -4,7 +4,7 @@ Each function writes an `ir.Function` into a module, once, and gives it: interna
 calling nothing outside the module. Arrays are contiguous, of NumPy's dtypes, aligned as their elements are; a boolean
 is a byte that is 0 or 1. What a routine computes is what the operation's reference does, to the last bit.
 
->>> import llvmlite.ir as ir
+>>> from chainrule.native import ir
 >>> module = ir.Module()
 >>> print(argsort(module, "float32").name, argsort(module, "float32").function_type)
 chainrule.argsort.float32 void (ptr, ptr, i64, ptr)

@@ -1,4 +1,4 @@
-"""How the library's routines are written: variables, conditions and loops over `llvmlite.ir`.
+"""How the library's routines are written: variables, conditions and loops over `native.ir`.
 
 A routine is a Python function that writes the body of an `ir.Function` through a `Code`. Variables are memory on the
 stack, which LLVM turns into registers, so that a routine reads like the loop it is.
@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-import llvmlite.ir as ir
-
+from chainrule.native import ir
 from chainrule.native.library.values import INDEX, NOTHING, Value
 
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import llvmlite.ir as ir
-
+from chainrule.native import ir
 from chainrule.native.library.code import Code, routine
 from chainrule.native.library.values import INDEX, POINTER, UINT64, Array, Value
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.ir as ir
-
+from chainrule.native import ir
 from chainrule.native.host import vector_bytes
 from chainrule.native.library.code import Code, routine
 from chainrule.native.library.values import BYTE, INDEX, INT64, POINTER, Array, Kind, Value

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.ir as ir
 import numpy as np
 
+from chainrule.native import ir
 from chainrule.native.library.code import Code, routine
 from chainrule.native.library.values import INDEX, POINTER, Array, Kind, Value
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import llvmlite.ir as ir
-
+from chainrule.native import ir
 from chainrule.native.host import vector_bytes
 from chainrule.native.library.code import Code, routine
 from chainrule.native.library.values import INDEX, INT64, POINTER, Array, Kind, Value

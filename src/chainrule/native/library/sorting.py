@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.ir as ir
-
+from chainrule.native import ir
 from chainrule.native.library.code import Code, routine
 from chainrule.native.library.values import BIT, INDEX, INT64, POINTER, UINT64, Array, Kind, Value
 

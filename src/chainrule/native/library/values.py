@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import llvmlite.ir as ir
 import numpy as np
 
+from chainrule.native import ir
 from chainrule.types import check_dtype
 
 POINTER = ir.PointerType()
@@ -70,7 +70,7 @@ class Value:
     """A number, a mask or a pointer of the routine being written, or a vector of them."""
 
     builder: ir.IRBuilder
-    value: Any  # ir.Value; llvmlite is untyped
+    value: Any  # ir.Value
     signed: bool = True
 
     @property
@@ -173,8 +173,7 @@ class Value:
 
     def where_unforeseen(self, yes: Value, no: Value) -> Value:
         """This bit chooses, and so often either way that LLVM is told not to make a branch of it."""
-        chosen = self.builder.select(self.value, yes.value, no.value)
-        chosen.set_metadata("unpredictable", self.builder.module.add_metadata([]))
+        chosen = self.builder.select(self.value, yes.value, no.value, predictable=False)
         return yes.with_value(chosen)
 
     def any(self) -> Value:
