@@ -251,7 +251,7 @@ class _Walk:
         if isinstance(step, Run) and len(shared_writes) == len([p for p in writes if p.root is not self.fault]):
             nest = _split_nest(step, self.width)
             if nest is not None and shared_writes:
-                way, rows = "split", _rows(step, nest)
+                way, rows = "split", {} if choose(nest, self.width).by_columns else _rows(step, nest)
         found = [_Touch(place.joined, way, rows.get(place.joined), False) for place in reads]
         found += [_Touch(place.joined, way, rows.get(place.joined), True) for place in writes]
         return way, [one for one in found if one.place.root not in self.shares.own and one.place.root is not self.fault]

@@ -64,8 +64,12 @@ class Tiler:
         self._loops(loose, self.point, self._columns)
 
     def _divide(self, thread: Any, threads: Any) -> None:
-        """Bound the first axis by the rows that are a thread's own."""
-        first, build = self.nest.outer[0], self.builder
+        """Bound the axis that is shared out, mostly the first, by what is a thread's own."""
+        first, build, plan = self.nest.outer[0], self.builder, self.plan
+        if plan.by_columns and plan.along is not None:
+            bounds = emit_share(build, number(plan.along.extent), thread, threads, plan.lanes * plan.vectors)
+            self.bounds = plan.along.index, *bounds
+            return
         factor = first.extent // self.nest.leading_extent
         extent = self.nest.leading_extent
         start, stop = emit_share(build, number(extent), thread, threads, grain_of(extent))
@@ -133,7 +137,7 @@ class Tiler:
             return
         extent, lanes, index = plan.along.extent, plan.lanes, plan.along.index
         vectors = plan.vectors
-        if self.bounds is not None and self.bounds[0] is index:
+        if self.bounds is not None and self.bounds[0] is index and not plan.by_columns:
             vectors = 1  # a share is whole vectors, and not whole tiles
         width = lanes * vectors
         written = _UNROLLED if self.nest.fold is None else 1
@@ -193,9 +197,17 @@ class Tiler:
             self._tile(point, taken, counts)
             return
         axis, rows = self.plan.downs[len(taken)]
+        rest = axis.extent % rows
+        if self.plan.by_columns and 0 < rest < rows / 2 and (rows + rest) % 2 == 0 and axis.extent > rows:
+            # Two tiles of some rows less keep the processor busier than a whole one and one of very few.
+            half = (rows + rest) // 2
+            middle = axis.extent - 2 * half
+            for start, stop, count in ((0, middle, rows), (middle, axis.extent, half)):
+                for base in self._stepped(number(start), number(stop), count, guarded=False) if start < stop else ():
+                    self._rows(point.at({axis.index: base}), counts, (*taken, (axis.index, count)))
+            return
         for base in self._each(axis, rows):
             self._rows(point.at({axis.index: base}), counts, (*taken, (axis.index, rows)))
-        rest = axis.extent % rows
         if rest:
             for _ in self._rest(axis):
                 start = number(axis.extent - rest)
