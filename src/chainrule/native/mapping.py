@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from chainrule.loops import Apply, Index, Load, Scalar, in_order
 from chainrule.loops.affine import address, uses
 from chainrule.native.nest import Axis, Nest
-from chainrule.native.transpose import crossed_axis
+from chainrule.native.transpose import crossed_axis, crossed_in_fold
 
 _STRIDED = 1.2  # each vector that a load with a stride spans
 _SCATTERED = 0.75  # a lane that is loaded by itself, in vectors
@@ -105,6 +105,9 @@ def _cost(nest: Nest, axis: Axis, lanes: int, across: bool) -> float:
             moving = any(axis.index in uses(other, nest.facts) for other in place.others)
             step = place.indices.get(axis.index, 0)
             scattered = _SCATTERED * min(lanes, axis.extent)
+            if not across and crossed_in_fold(nest, load, axis) is not None:
+                total += 1
+                continue
             total += scattered if moving else 1 if step in (0, 1, -1) else min(scattered, abs(step) * _STRIDED)
         return total
 
@@ -211,6 +214,9 @@ def _panel(nest: Nest, along: Axis, lanes: int, downs: tuple[tuple[Axis, int], .
         used, place = uses(load, nest.facts), address(load.operands, load.buffer.shape)
         fixed = all(axis.index not in used for axis in nest.outer if axis is not along)
         if along.index not in used or not fixed or place.others:
+            continue
+        if crossed_in_fold(nest, load, along) is not None:
+            found.append(load)
             continue
         size = steps * vectors * lanes * load.dtype.itemsize
         spread = max((abs(place.indices.get(axis.index, 0)) for axis in nest.inner), default=0) * load.dtype.itemsize

@@ -24,7 +24,8 @@ from chainrule.native.mapping import Mapping as Plan
 from chainrule.native.mapping import choose, grain_of
 from chainrule.native.nest import Axis, Nest
 from chainrule.native.point import Point
-from chainrule.native.transpose import transposed
+from chainrule.native.scalar_code import llvm_type
+from chainrule.native.transpose import crossed_in_fold, transposed
 
 _UNROLLED = 4  # vectors of a row that are written out instead of looped over
 
@@ -166,7 +167,12 @@ class Tiler:
             pointer = build.gep(start, [back], source_etype=ir.IntType(8))
             point = point.with_buffer(panel, pointer)
             place = (*inner, along)
-            self._copy_panel(nest.inner, plan.along, point, load, panel[place], vectors)
+            crossed = crossed_in_fold(nest, load, plan.along)
+            if crossed is None:
+                self._copy_panel(nest.inner, plan.along, point, load, panel[place], vectors)
+            else:
+                loose = [axis for axis in nest.inner if axis is not crossed]
+                self._turn_panel(loose, crossed, point, load, panel[place], vectors)
             moved[load] = panel[place]
             size = math.prod(shape) * load.dtype.itemsize
             start = build.gep(start, [number(size)], source_etype=ir.IntType(8))
@@ -191,16 +197,47 @@ class Tiler:
             value = point.value(load, shift, last or lanes)
             point.store(target.buffer, target.operands, value, shift)
 
+    def _turn_panel(
+        self, axes: list[Axis], crossed: Axis, point: Point, load: Load, target: Load, vectors: int
+    ) -> None:
+        """Copy an operand whose rows lie across the lanes, in square blocks."""
+        if axes:
+            axis, *rest = axes
+            for base in self._each(axis, 1):
+                self._turn_panel(rest, crossed, point.at({axis.index: base}), load, target, vectors)
+            return
+        lanes = self.plan.lanes
+        for base in self._each(crossed, lanes):
+            self._turn_blocks(crossed, point.at({crossed.index: base}), load, target, vectors, lanes)
+        rest = crossed.extent % lanes
+        if rest:
+            start = number(crossed.extent - rest)
+            self._turn_blocks(crossed, point.at({crossed.index: start}), load, target, vectors, rest)
+
+    def _turn_blocks(self, crossed: Axis, point: Point, load: Load, target: Load, vectors: int, steps: int) -> None:
+        """The blocks of a panel at one place of the fold: the lanes of a vector by so many steps."""
+        along, lanes = self.plan.along, self.plan.lanes
+        if along is None:
+            return
+        source = Point(point.builder, point.pointers, point.bases, crossed.index, lanes, point.facts)
+        nothing = ir.Constant(ir.VectorType(llvm_type(load.dtype), lanes), None)
+        for vector in range(vectors):
+            last = along.extent % lanes if vector == vectors - 1 and self.partial else 0
+            rows = [source.value(load, {along.index: vector * lanes + k}, steps) for k in range(last or lanes)]
+            rows += [nothing] * (lanes - len(rows))
+            for step, row in enumerate(transposed(self.builder, rows)[:steps]):
+                point.store(target.buffer, target.operands, row, {crossed.index: step, along.index: vector * lanes})
+
     def _rows(self, point: Point, counts: Sequence[int | None], taken: tuple[tuple[Index, int], ...] = ()) -> None:
         """Tiles along the rows, of one axis after another: whole ones, then what is left."""
         if len(taken) == len(self.plan.downs):
             self._tile(point, taken, counts)
             return
         axis, rows = self.plan.downs[len(taken)]
-        rest = axis.extent % rows
-        if self.plan.by_columns and 0 < rest < rows / 2 and (rows + rest) % 2 == 0 and axis.extent > rows:
+        left = axis.extent % rows
+        if self.plan.by_columns and 0 < left < rows / 2 and (rows + left) % 2 == 0 and axis.extent > rows:
             # Two tiles of some rows less keep the processor busier than a whole one and one of very few.
-            half = (rows + rest) // 2
+            half = (rows + left) // 2
             middle = axis.extent - 2 * half
             for start, stop, count in ((0, middle, rows), (middle, axis.extent, half)):
                 for base in self._stepped(number(start), number(stop), count, guarded=False) if start < stop else ():
@@ -208,6 +245,7 @@ class Tiler:
             return
         for base in self._each(axis, rows):
             self._rows(point.at({axis.index: base}), counts, (*taken, (axis.index, rows)))
+        rest = axis.extent % rows
         if rest:
             for _ in self._rest(axis):
                 start = number(axis.extent - rest)
