@@ -138,7 +138,8 @@ def bounded(loop: For, index: Index, start: int, stop: int) -> For:
     """Loops in which an index goes from start to stop alone."""
     if loop.index is index:
         return replace(loop, start=constant(start, np.int64), stop=constant(stop, np.int64))
-    return replace(loop, body=tuple(bounded(one, index, start, stop) if isinstance(one, For) else one for one in loop.body))
+    body = (bounded(one, index, start, stop) if isinstance(one, For) else one for one in loop.body)
+    return replace(loop, body=tuple(body))
 
 
 def share_of(extent: int, number: int, threads: int, grain: int) -> tuple[int, int]:

@@ -166,7 +166,7 @@ def test_products_with_panels(shape, width, monkeypatch):
 @pytest.mark.parametrize("shape", [(33, 17, 65), (8, 100, 128), (14, 20, 96), (9, 16, 33)])
 @EACH_WIDTH
 def test_columns_that_threads_share_out(shape, width, monkeypatch):
-    """Each has whole tiles of its own, and the last what is left; rows that are left make two tiles with those before."""
+    """Each has whole tiles of its own, and the last what is left; rows that are left make two tiles with others."""
     for name in ("_NEAR_BYTES", "_FAR_BYTES", "_MANY_TILES", "_MANY_COLUMNS"):
         monkeypatch.setattr(mapping, name, 0)
     n, k, m = shape
@@ -183,14 +183,15 @@ def test_columns_that_threads_share_out(shape, width, monkeypatch):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
 @EACH_WIDTH
 def test_panels_that_are_turned(shape, dtype, width, monkeypatch):
-    """Blocks of the lanes by as many steps, and what is left in both directions; with one axis of a fold and with two."""
+    """Blocks of the lanes by as many steps, and what is left in both directions, with one axis of a fold or two."""
     for module in (pack, transpose):
         monkeypatch.setattr(module, "PANEL_READS", 8)
         monkeypatch.setattr(module, "PANEL_LENGTH", 4)
     n, k, m = shape
     a, b, c = numbers(n, k, dtype=dtype), numbers(m, k, dtype=dtype, seed=1), numbers(m, 3, k, dtype=dtype, seed=2)
     compare(lambda a, b: (a @ b.T, np.maximum(a @ b.T, 0) * 2), a, b, width=width)
-    compare(lambda a, c: np.einsum("ilk,jlk->ij", a[:, None] * np.arange(1, 4, dtype=a.dtype)[:, None], c), a, c, width=width)
+    compare(lambda a, c: np.einsum("ik,jlk->ijl", a, c)[:, :, 1], a, c, width=width)
+    compare(lambda c: np.einsum("ilk,jlk->ij", c[:, ::-1], c), c, width=width)
     compare(lambda a, b: np.einsum("ik,jk->ij", a.astype(np.float64), b), a, b, width=width)
     compare_threads(lambda a, b: a @ b.T, a, b, width=width, counts=(1, 3))
 
