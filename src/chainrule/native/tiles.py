@@ -215,18 +215,28 @@ class Tiler:
             self._turn_blocks(crossed, point.at({crossed.index: start}), load, target, vectors, rest)
 
     def _turn_blocks(self, crossed: Axis, point: Point, load: Load, target: Load, vectors: int, steps: int) -> None:
-        """The blocks of a panel at one place of the fold: the lanes of a vector by so many steps."""
+        """The blocks of a panel at one place of the fold: the lanes of each vector by so many steps."""
         along, lanes = self.plan.along, self.plan.lanes
         if along is None:
             return
+        whole, start = vectors - self.partial, point.bases[along.index]
+        for shift in self._stepped(number(0), number(whole * lanes), lanes, guarded=False) if whole else ():
+            there = point.at({along.index: self.builder.add(start, shift)})
+            self._turn_block(along, crossed, there, load, target, (lanes, steps))
+        if self.partial:
+            there = point.at({along.index: self.builder.add(start, number(whole * lanes))})
+            self._turn_block(along, crossed, there, load, target, (along.extent % lanes, steps))
+
+    def _turn_block(
+        self, along: Axis, crossed: Axis, point: Point, load: Load, target: Load, size: tuple[int, int]
+    ) -> None:
+        """A square block, of which so many rows and columns count."""
+        lanes, (count, steps) = self.plan.lanes, size
         source = Point(point.builder, point.pointers, point.bases, crossed.index, lanes, point.facts)
-        nothing = ir.Constant(ir.VectorType(llvm_type(load.dtype), lanes), None)
-        for vector in range(vectors):
-            last = along.extent % lanes if vector == vectors - 1 and self.partial else 0
-            rows = [source.value(load, {along.index: vector * lanes + k}, steps) for k in range(last or lanes)]
-            rows += [nothing] * (lanes - len(rows))
-            for step, row in enumerate(transposed(self.builder, rows)[:steps]):
-                point.store(target.buffer, target.operands, row, {crossed.index: step, along.index: vector * lanes})
+        rows = [source.value(load, {along.index: k}, steps) for k in range(count)]
+        rows += [ir.Constant(ir.VectorType(llvm_type(load.dtype), lanes), None)] * (lanes - count)
+        for step, row in enumerate(transposed(self.builder, rows)[:steps]):
+            point.store(target.buffer, target.operands, row, {crossed.index: step})
 
     def _rows(self, point: Point, counts: Sequence[int | None], taken: tuple[tuple[Index, int], ...] = ()) -> None:
         """Tiles along the rows, of one axis after another: whole ones, then what is left."""
