@@ -11,11 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.loops import For, Kernel, constant
+from chainrule.loops import For, Index, Kernel, constant
 from chainrule.lower.program import Branch, Evaluate, Place, Program, Repeat, Run, Step, While
-from chainrule.native.mapping import grain_of
+from chainrule.native.mapping import choose, grain_of
+from chainrule.native.nest import recognise
 from chainrule.native.share import Shares
 from tests.lower.interpreter import RUBBISH, Machine
+
+WIDTH = 32
+"""The bytes of the vectors of the machine that shares are made for."""
 
 
 def run_together(
@@ -119,9 +123,23 @@ class Thread(Machine):
         (outer,) = step.kernel.body
         assert isinstance(outer, For)
         extent = int(outer.stop.value)  # type: ignore[attr-defined]
-        start, stop = share_of(extent, self.number, self.threads, grain_of(extent))
-        mine = replace(outer, start=constant(start, np.int64), stop=constant(stop, np.int64))
+        nest = recognise(outer)
+        plan = choose(nest, WIDTH) if nest is not None else None
+        if plan is not None and plan.by_columns and plan.along is not None:
+            grain = plan.lanes * plan.vectors
+            bounds = share_of(plan.along.extent, self.number, self.threads, grain)
+            mine = bounded(outer, plan.along.index, *bounds)
+        else:
+            mine = bounded(outer, outer.index, *share_of(extent, self.number, self.threads, grain_of(extent)))
         self.kernel(Run(Kernel(step.kernel.name, step.kernel.buffers, (mine,)), step.places))
+
+
+def bounded(loop: For, index: Index, start: int, stop: int) -> For:
+    """Loops in which an index goes from start to stop alone."""
+    if loop.index is index:
+        return replace(loop, start=constant(start, np.int64), stop=constant(stop, np.int64))
+    body = (bounded(one, index, start, stop) if isinstance(one, For) else one for one in loop.body)
+    return replace(loop, body=tuple(body))
 
 
 def share_of(extent: int, number: int, threads: int, grain: int) -> tuple[int, int]:

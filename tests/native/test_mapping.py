@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from chainrule.loops import parse_kernel
 from chainrule.native.mapping import choose, grain_of, panel_bytes, splits
 from chainrule.native.nest import recognise
+from chainrule.native.transpose import crossed_in_fold
 
 
 def nest_of(head: str, body: str):
@@ -46,8 +49,29 @@ def test_lanes_follow_the_axis_along_which_memory_does():
     assert plan.along.index.name == "j"
     assert [(axis.index.name, rows) for axis, rows in plan.downs][-1][0] == "i"
     assert plan.vectors >= 1
-    across = choose(product(64, 64, 64, "b[j, r]"), 32)
+    across = choose(product(40, 64, 64, "b[j, r]"), 32)
     assert across.along.index.name == "r"
+
+
+def test_rows_that_many_results_read_are_turned_in_panels():
+    nest = product(64, 64, 64, "b[j, r]")
+    plan = choose(nest, 32)
+    assert plan.along.index.name == "j"
+    assert [load.buffer.name for load in plan.panel] == ["b"]
+    assert crossed_in_fold(nest, plan.panel[0], plan.along).index.name == "r"
+    for n, k, m in ((40, 64, 64), (64, 40, 64), (64, 64, 40)):
+        assert choose(product(n, k, m, "b[j, r]"), 32).panel == ()
+
+
+def test_columns_are_shared_out_where_rows_are_few():
+    few, many = product(128, 400, 512), product(512, 400, 512)
+    plan = choose(few, 64)
+    assert plan.by_columns
+    assert splits(few, 64)
+    assert math.ceil(512 / (plan.vectors * plan.lanes)) % 4 == 0
+    assert not choose(many, 64).by_columns  # copies are little of the work
+    assert not choose(product(128, 400, 100), 64).by_columns  # nothing to share out
+    assert not choose(product(128, 20, 512), 64).by_columns  # no panels
 
 
 def test_a_tile_fits_into_the_registers():

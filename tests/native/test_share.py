@@ -46,6 +46,7 @@ def test_threads_at_the_worst_pace_compute_the_same(name):
 
 
 WIDE, NARROW = numbers(9, 40, seed=1), numbers(40, 5, seed=2)
+BROAD = numbers(160, 256, seed=3)
 CHAINS = {
     "rows of other lengths in the memory of rows": lambda x: (
         np.tanh(np.tanh(np.tanh(np.exp(x) @ WIDE) @ NARROW) @ NARROW.T) @ WIDE.T
@@ -73,6 +74,7 @@ CHAINS = {
         lambda c, s: (c, cr.scan(lambda d, t: (d * 0.5 + t, d), s, x[:4])), (), x[:7]
     )[1],
     "independent and small": lambda x: np.sum(cr.scan(lambda c, s: (c, np.sum(s)), (), x)[1]) + x,
+    "columns of a product": lambda x: ((p := (x[:, :1] * BROAD[0, :160]) @ BROAD), np.sum(np.exp(p) + p, 1), p.T + 1),
     "until": lambda x: cr.while_loop(lambda c: np.sum(c) < 100, lambda c: np.cumsum(np.abs(c), 1)[:, ::-1], x),
 }
 
@@ -144,6 +146,14 @@ def test_small_places_are_each_threads_own():
     call = next(step for step in leaves(program.steps) if isinstance(step, Call))
     assert not shares.threaded
     assert shares.own & {place.root for place in call.reads}
+
+
+def test_who_reads_columns_of_others_waits():
+    program, shares = shared(lambda x: np.exp((x[:, :1] * BROAD[0, :160]) @ BROAD)[:, ::-1] + 1, X)
+    steps = list(leaves(program.steps))
+    assert [shares.ways[step] for step in steps][-1] == "split"
+    _, shares = shared(lambda x: (p := x @ BROAD, np.sum(np.exp(p), 1)), numbers(20, 160))
+    assert shares.before
 
 
 def test_overlap():

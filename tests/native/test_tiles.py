@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.native import folds, ir, mapping, tiles
+from chainrule.lower import pack
+from chainrule.native import folds, ir, mapping, tiles, transpose
 from tests.lower.running import WIDTHS, check, compare, compare_threads, compiled, graph_of, numbers, reference
 
 SIZES = (1, 2, 3, 7, 15, 16, 17, 31, 33, 64, 65, 100)
@@ -159,6 +160,39 @@ def test_products_with_panels(shape, width, monkeypatch):
     compare_threads(lambda a, b: np.maximum(a @ b, 0), a, b, width=width, counts=(1, 2, 3))
     x, w = numbers(2, 3, 9, n), numbers(20, 3, 3, 3)
     compare(lambda x, w: cr.nn.convolve(x, w), x, w, width=width)
+
+
+@pytest.mark.parametrize("shape", [(33, 17, 65), (8, 100, 128), (62, 20, 256), (9, 16, 33)])
+@EACH_WIDTH
+def test_columns_that_threads_share_out(shape, width, monkeypatch):
+    """Each has whole tiles of its own, and the last what is left; rows that are left make two tiles with others."""
+    for name in ("_NEAR_BYTES", "_FAR_BYTES", "_MANY_TILES", "_MANY_COLUMNS"):
+        monkeypatch.setattr(mapping, name, 0)
+    n, k, m = shape
+    a, b = numbers(n, k), numbers(k, m)
+
+    def function(a, b):
+        return np.maximum(a @ b, 0) + np.sum(a @ b, 0), np.einsum("ik,jk->ij", a, b.T) + 1, np.sum(np.tanh(a @ b), 1)
+
+    compare(function, a, b, width=width)
+    compare_threads(function, a, b, width=width, counts=(1, 2, 3))
+
+
+@pytest.mark.parametrize("shape", [(33, 17, 65), (9, 100, 31), (20, 64, 64), (12, 40, 7), (65, 16, 80)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+@EACH_WIDTH
+def test_panels_that_are_turned(shape, dtype, width, monkeypatch):
+    """Blocks of the lanes by as many steps, and what is left in both directions, with one axis of a fold or two."""
+    for module in (pack, transpose):
+        monkeypatch.setattr(module, "PANEL_READS", 8)
+        monkeypatch.setattr(module, "PANEL_LENGTH", 4)
+    n, k, m = shape
+    a, b, c = numbers(n, k, dtype=dtype), numbers(m, k, dtype=dtype, seed=1), numbers(m, 3, k, dtype=dtype, seed=2)
+    compare(lambda a, b: (a @ b.T, np.maximum(a @ b.T, 0) * 2), a, b, width=width)
+    compare(lambda a, c: np.einsum("ik,jlk->ijl", a, c)[:, :, 1], a, c, width=width)
+    compare(lambda c: np.einsum("ilk,jlk->ij", c[:, ::-1], c), c, width=width)
+    compare(lambda a, b: np.einsum("ik,jk->ij", a.astype(np.float64), b), a, b, width=width)
+    compare_threads(lambda a, b: a @ b.T, a, b, width=width, counts=(1, 3))
 
 
 @pytest.mark.parametrize("size", [2, 16, 17, 40, 65])

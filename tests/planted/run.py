@@ -42,6 +42,7 @@ CODE = [
         for name in "products_of_tiles products_with_panels folds_of_every_length transposition".split()
     ),
     *(f"{TILES}{name}" for name in "shares_of_every_kind_of_nest shares_of_a_long_axis".split()),
+    *(f"{TILES}{name}" for name in "columns_that_threads_share_out panels_that_are_turned".split()),
     *(f"{TILES}{name}" for name in "extremes_of_what_no_number_is_beyond whole_numbers_of_every_width".split()),
     "tests/native/test_share.py",
     f"{PROGRAMS}the_bits_do_not_depend_on_the_number_of_threads",

@@ -2,7 +2,8 @@
 
 Takes a kernel; leaves it with a kernel before it, which copies an operand with its axes in another order, where a fold
 would otherwise read that operand across its rows: once for many, since a fold reads it again for each row of the
-result. The copy has last the axis that is last in the result, which the lanes of vectors follow.
+result. The copy has last the axis that is last in the result, which the lanes of vectors follow. Large products copy
+their operands in panels anyhow (`native/tiles.py`), and turn them there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from chainrule.loops import (
     Accumulate,
+    Apply,
     For,
     Index,
     Kernel,
@@ -37,6 +39,8 @@ from chainrule.types import ArrayType
 OFTEN = 6
 """How many times an element must be read for a copy to pay."""
 LONG, LARGE_BYTES = 256, 1 << 19
+PANEL_READS, PANEL_LENGTH = 64, 64
+"""An operand that so many results read, with axes of such a length, is turned where it is copied in panels."""
 MUCH_BETTER = 0.7
 _VECTOR_BYTES = 64  # of the widest machines; what fills those fills all
 _SCATTERED, _COPYING = 12.0, 8.0  # in reads of a vector: lanes one by one, a copy of as many elements
@@ -164,11 +168,24 @@ def _wanted_last(one: Load, last: Index, extents: dict[Index, int], fold: Accumu
         return None
     times = _times(one, extents)
     if last in own:
-        return last if axes[-1] is not last and times >= OFTEN and extents[last] >= 4 else None
+        if axes[-1] is last or times < OFTEN or extents[last] < 4 or _is_turned_in_panels(one, last, extents, fold):
+            return None
+        return last
     inner = [index for index in axes if not any(index is outer for outer in fold.indices)]
     far = inner and axes[-1] is not inner[-1] and extents[inner[-1]] >= LONG and times >= OFTEN * OFTEN
     large = math.prod(one.buffer.shape) * one.dtype.itemsize >= LARGE_BYTES
     return inner[-1] if far and large else None
+
+
+def _is_turned_in_panels(one: Load, last: Index, extents: dict[Index, int], fold: Accumulate) -> bool:
+    """Whether machine code lays an operand out as it goes: one of a plain product, in which it has of all axes of the
+    result the last alone, and after that an axis of the fold."""
+    axes, results = _axes(one), {index for index in fold.indices if isinstance(index, Index)}
+    functions = {x.function for x in in_order([fold.value]) if isinstance(x, Apply)}
+    plain = functions == {"multiply"} and fold.indices[-1] is last and one.dtype.kind != "b"
+    reads = math.prod(extents[index] for index in results if index is not last)
+    long = min(extents[last], extents[axes[-1]]) >= PANEL_LENGTH
+    return plain and long and reads >= PANEL_READS and results.intersection(axes) == {last} and axes[-1] is not last
 
 
 def _copy(run: Run, one: Load, order: list[Index], kind: ArrayType, place: Place) -> Run:

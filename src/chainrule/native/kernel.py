@@ -112,7 +112,8 @@ class Body:
     def _statement(self, statement: Statement, bases: Mapping[Index, Any]) -> None:
         nest = recognise(statement)
         if nest is not None:
-            Tiler(self.builder, self.pointers, bases, nest, self.width, self.scratch).emit(self.share)
+            scratch = None if bases else self.scratch  # which was counted for the outermost nests
+            Tiler(self.builder, self.pointers, bases, nest, self.width, scratch).emit(self.share)
             return
         build, point = self.builder, Point(self.builder, self.pointers, bases)
         match statement:

@@ -15,12 +15,14 @@ from functools import lru_cache
 from chainrule.loops import Apply, Index, Load, Scalar, in_order
 from chainrule.loops.affine import address, uses
 from chainrule.native.nest import Axis, Nest
-from chainrule.native.transpose import crossed_axis
+from chainrule.native.transpose import crossed_axis, crossed_in_fold
 
 _STRIDED = 1.2  # each vector that a load with a stride spans
 _SCATTERED = 0.75  # a lane that is loaded by itself, in vectors
 _ACROSS = 8  # adding up the lanes of one vector
+_OVERHEAD = 2.0  # cycles of a step of a fold beside its arithmetic, as measured
 _NEAR_BYTES, _FAR_BYTES, _MANY_TILES = 16_384, 512, 4
+_FEW_ROWS, _MANY_COLUMNS = 512, 16
 _PLAIN = {"add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum", "select", "fma"}
 
 
@@ -35,6 +37,8 @@ class Mapping:
     vectors: int = 1
     panel: tuple[Load, ...] = ()
     """The loads that a tile's rows share and that are worth copying first, to be read one after another."""
+    by_columns: bool = False
+    """Whether threads share out whole tiles along the lanes, so that each copies the panels of its own."""
     crossed: Axis | None = None
     """Of a copy, the axis along which the source has the elements that the lanes of its blocks exchange."""
 
@@ -60,9 +64,10 @@ def choose(nest: Nest, vector_bytes: int) -> Mapping:
     crossed = crossed_axis(nest, stored, lanes)
     if crossed is not None:
         return Mapping(stored, lanes, ((crossed, lanes),), crossed=crossed)
-    downs, vectors = _tile(nest, along, lanes, across, 32 if vector_bytes == 64 else 16)
+    by_columns = not across and _by_columns(nest, along, lanes)
+    downs, vectors = _tile(nest, along, lanes, across, 32 if vector_bytes == 64 else 16, by_columns)
     panel = _panel(nest, along, lanes, downs, vectors) if downs and not across else ()
-    return Mapping(along, lanes, downs, vectors, panel)
+    return Mapping(along, lanes, downs, vectors, panel, by_columns)
 
 
 def grain_of(extent: int) -> int:
@@ -75,10 +80,12 @@ def grain_of(extent: int) -> int:
 
 
 def splits(nest: Nest, vector_bytes: int) -> bool:
-    """Whether a nest's first axis can be shared out between threads so that each has whole tiles."""
+    """Whether a nest can be shared out between threads, as its plan says, so that each has whole tiles."""
     if not nest.outer or nest.leading_extent < 2:
         return False
     plan, first = choose(nest, vector_bytes), nest.outer[0]
+    if plan.by_columns:
+        return True
     grain = grain_of(nest.leading_extent) * (first.extent // nest.leading_extent)
     if plan.along is not None and first.index is plan.along.index:
         return grain % plan.lanes == 0
@@ -100,6 +107,9 @@ def _cost(nest: Nest, axis: Axis, lanes: int, across: bool) -> float:
             moving = any(axis.index in uses(other, nest.facts) for other in place.others)
             step = place.indices.get(axis.index, 0)
             scattered = _SCATTERED * min(lanes, axis.extent)
+            if not across and crossed_in_fold(nest, load, axis) is not None:
+                total += 1
+                continue
             total += scattered if moving else 1 if step in (0, 1, -1) else min(scattered, abs(step) * _STRIDED)
         return total
 
@@ -119,7 +129,7 @@ def _cost(nest: Nest, axis: Axis, lanes: int, across: bool) -> float:
 
 
 def _tile(
-    nest: Nest, along: Axis, lanes: int, across: bool, registers: int
+    nest: Nest, along: Axis, lanes: int, across: bool, registers: int, by_columns: bool
 ) -> tuple[tuple[tuple[Axis, int], ...], int]:
     """The rows and vectors of the tile that takes the fewest cycles for a step of the fold."""
     if nest.fold is None:
@@ -133,19 +143,27 @@ def _tile(
     pairs = [(), *((axis,) for axis in shared), *itertools.combinations(shared, 2)]
     best: tuple[float, int, tuple[tuple[Axis, int], ...], int] = (math.inf, 0, (), 1)
     for axes in pairs:
-        for rows in itertools.product(*(_row_counts(nest, axis) for axis in axes)):
+        for rows in itertools.product(*(_row_counts(nest, axis, by_columns) for axis in axes)):
             if any(count == 1 for count in rows):
                 continue
             for vectors in range(1, min(columns, 4) + 1):
                 time = _time(moving, along, columns, vectors, list(zip(axes, rows, strict=True)), across, registers)
+                if by_columns:
+                    time *= _unevenness(math.ceil(columns / vectors))
                 if (time, math.prod(rows)) < best[:2]:
                     best = time, math.prod(rows), tuple(zip(axes, rows, strict=True)), vectors
     return best[2], best[3]
 
 
-def _row_counts(nest: Nest, axis: Axis) -> list[int]:
-    """Powers of two, so that tiles fit into grains; a short axis that is not shared out may be a tile of its own."""
-    counts = {rows for rows in (1, 2, 4, 8) if rows <= axis.extent}
+def _unevenness(tiles: int) -> float:
+    """What the share of one of four threads is above a quarter, where whole tiles are shared out."""
+    return math.ceil(tiles / 4) * 4 / tiles
+
+
+def _row_counts(nest: Nest, axis: Axis, by_columns: bool) -> list[int]:
+    """Powers of two, so that tiles fit into grains; an axis that is not shared out may have others, and a short one may
+    be a tile of its own."""
+    counts = {rows for rows in ((1, 2, 4, 6, 8) if by_columns else (1, 2, 4, 8)) if rows <= axis.extent}
     if axis.extent < 8 and (axis.index is not nest.outer[0].index or len(nest.outer) == 1):
         counts.add(axis.extent)
     return sorted(counts)
@@ -170,9 +188,21 @@ def _time(
         return math.inf
     tiles = math.ceil(columns / vectors) * math.prod(math.ceil(axis.extent / count) for axis, count in rows)
     ragged = sum(axis.extent % count > 0 for axis, count in rows) + (columns % vectors > 0)
-    cycles = max(held / 2, loads / 2, 1.0 if across else 4.0) + 0.5
+    cycles = max(held / 2, loads / 2, 1.0 if across else 4.0) + _OVERHEAD
     missing = math.prod(axis.extent for axis, _ in rows)
     return tiles * cycles / (columns * missing) * (1 + held / 1000 + ragged / 50)
+
+
+def _by_columns(nest: Nest, along: Axis, lanes: int) -> bool:
+    """Whether threads should share out the axis of the lanes.
+
+    Where they share out rows, each copies every panel for itself. Of few rows these copies are much of the work, and
+    for them it pays to leave the order of rows, in which the steps before and after go.
+    """
+    if nest.fold is None or along is nest.outer[0] or along.extent < _MANY_COLUMNS * lanes:
+        return False
+    rows = tuple((axis, 1) for axis in nest.outer if axis is not along)
+    return math.prod(axis.extent for axis, _ in rows) < _FEW_ROWS and bool(_panel(nest, along, lanes, rows, 4))
 
 
 def _panel(nest: Nest, along: Axis, lanes: int, downs: tuple[tuple[Axis, int], ...], vectors: int) -> tuple[Load, ...]:
@@ -186,6 +216,9 @@ def _panel(nest: Nest, along: Axis, lanes: int, downs: tuple[tuple[Axis, int], .
         used, place = uses(load, nest.facts), address(load.operands, load.buffer.shape)
         fixed = all(axis.index not in used for axis in nest.outer if axis is not along)
         if along.index not in used or not fixed or place.others:
+            continue
+        if crossed_in_fold(nest, load, along) is not None:
+            found.append(load)
             continue
         size = steps * vectors * lanes * load.dtype.itemsize
         spread = max((abs(place.indices.get(axis.index, 0)) for axis in nest.inner), default=0) * load.dtype.itemsize

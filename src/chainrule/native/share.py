@@ -5,7 +5,8 @@ Takes a lowered program; leaves for each step a way to run it, and the steps bef
 - "each": every thread does all of it, on memory of its own. Small local places are each thread's own, so counters,
   decisions and other small things need no waiting.
 - "split": every thread does the rows that are its own. How the rows of an axis are divided follows from its length
-  alone, so a step that reads the very rows that its thread wrote need not wait.
+  alone, so a step that reads the very rows that its thread wrote need not wait. Of some products it is columns
+  (`mapping.py` says which), for which there is no such rule.
 - "one": the first thread does it.
 
 The steps of a loop that hands nothing on are shared out whole, if they are worth it: each is run by one thread, with an
@@ -251,7 +252,7 @@ class _Walk:
         if isinstance(step, Run) and len(shared_writes) == len([p for p in writes if p.root is not self.fault]):
             nest = _split_nest(step, self.width)
             if nest is not None and shared_writes:
-                way, rows = "split", _rows(step, nest)
+                way, rows = "split", {} if choose(nest, self.width).by_columns else _rows(step, nest)
         found = [_Touch(place.joined, way, rows.get(place.joined), False) for place in reads]
         found += [_Touch(place.joined, way, rows.get(place.joined), True) for place in writes]
         return way, [one for one in found if one.place.root not in self.shares.own and one.place.root is not self.fault]

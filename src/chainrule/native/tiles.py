@@ -24,7 +24,8 @@ from chainrule.native.mapping import Mapping as Plan
 from chainrule.native.mapping import choose, grain_of
 from chainrule.native.nest import Axis, Nest
 from chainrule.native.point import Point
-from chainrule.native.transpose import transposed
+from chainrule.native.scalar_code import llvm_type
+from chainrule.native.transpose import crossed_in_fold, transposed
 
 _UNROLLED, _SHORT = 4, 20  # vectors of a row that are written out instead of looped over, where they are so few terms
 
@@ -64,8 +65,12 @@ class Tiler:
         self._loops(loose, self.point, self._columns)
 
     def _divide(self, thread: Any, threads: Any) -> None:
-        """Bound the first axis by the rows that are a thread's own."""
-        first, build = self.nest.outer[0], self.builder
+        """Bound the axis that is shared out, mostly the first, by what is a thread's own."""
+        first, build, plan = self.nest.outer[0], self.builder, self.plan
+        if plan.by_columns and plan.along is not None:
+            bounds = emit_share(build, number(plan.along.extent), thread, threads, plan.lanes * plan.vectors)
+            self.bounds = plan.along.index, *bounds
+            return
         factor = first.extent // self.nest.leading_extent
         extent = self.nest.leading_extent
         start, stop = emit_share(build, number(extent), thread, threads, grain_of(extent))
@@ -133,7 +138,7 @@ class Tiler:
             return
         extent, lanes, index = plan.along.extent, plan.lanes, plan.along.index
         vectors = plan.vectors
-        if self.bounds is not None and self.bounds[0] is index:
+        if self.bounds is not None and self.bounds[0] is index and not plan.by_columns:
             vectors = 1  # a share is whole vectors, and not whole tiles
         width = lanes * vectors
         written = _UNROLLED if self._is_short() else 1
@@ -171,7 +176,12 @@ class Tiler:
             pointer = build.gep(start, [back], source_etype=ir.IntType(8))
             point = point.with_buffer(panel, pointer)
             place = (*inner, along)
-            self._copy_panel(nest.inner, plan.along, point, load, panel[place], vectors)
+            crossed = crossed_in_fold(nest, load, plan.along)
+            if crossed is None:
+                self._copy_panel(nest.inner, plan.along, point, load, panel[place], vectors)
+            else:
+                loose = [axis for axis in nest.inner if axis is not crossed]
+                self._turn_panel(loose, crossed, point, load, panel[place], vectors)
             moved[load] = panel[place]
             size = math.prod(shape) * load.dtype.itemsize
             start = build.gep(start, [number(size)], source_etype=ir.IntType(8))
@@ -196,12 +206,62 @@ class Tiler:
             value = point.value(load, shift, last or lanes)
             point.store(target.buffer, target.operands, value, shift)
 
+    def _turn_panel(
+        self, axes: list[Axis], crossed: Axis, point: Point, load: Load, target: Load, vectors: int
+    ) -> None:
+        """Copy an operand whose rows lie across the lanes, in square blocks."""
+        if axes:
+            axis, *rest = axes
+            for base in self._each(axis, 1):
+                self._turn_panel(rest, crossed, point.at({axis.index: base}), load, target, vectors)
+            return
+        lanes = self.plan.lanes
+        for base in self._each(crossed, lanes):
+            self._turn_blocks(crossed, point.at({crossed.index: base}), load, target, vectors, lanes)
+        rest = crossed.extent % lanes
+        if rest:
+            start = number(crossed.extent - rest)
+            self._turn_blocks(crossed, point.at({crossed.index: start}), load, target, vectors, rest)
+
+    def _turn_blocks(self, crossed: Axis, point: Point, load: Load, target: Load, vectors: int, steps: int) -> None:
+        """The blocks of a panel at one place of the fold: the lanes of each vector by so many steps."""
+        along, lanes = self.plan.along, self.plan.lanes
+        if along is None:
+            return
+        whole, start = vectors - self.partial, point.bases[along.index]
+        for shift in self._stepped(number(0), number(whole * lanes), lanes, guarded=False) if whole else ():
+            there = point.at({along.index: self.builder.add(start, shift)})
+            self._turn_block(along, crossed, there, load, target, (lanes, steps))
+        if self.partial:
+            there = point.at({along.index: self.builder.add(start, number(whole * lanes))})
+            self._turn_block(along, crossed, there, load, target, (along.extent % lanes, steps))
+
+    def _turn_block(
+        self, along: Axis, crossed: Axis, point: Point, load: Load, target: Load, size: tuple[int, int]
+    ) -> None:
+        """A square block, of which so many rows and columns count."""
+        lanes, (count, steps) = self.plan.lanes, size
+        source = Point(point.builder, point.pointers, point.bases, crossed.index, lanes, point.facts)
+        rows = [source.value(load, {along.index: k}, steps) for k in range(count)]
+        rows += [ir.Constant(ir.VectorType(llvm_type(load.dtype), lanes), None)] * (lanes - count)
+        for step, row in enumerate(transposed(self.builder, rows)[:steps]):
+            point.store(target.buffer, target.operands, row, {crossed.index: step})
+
     def _rows(self, point: Point, counts: Sequence[int | None], taken: tuple[tuple[Index, int], ...] = ()) -> None:
         """Tiles along the rows, of one axis after another: whole ones, then what is left."""
         if len(taken) == len(self.plan.downs):
             self._tile(point, taken, counts)
             return
         axis, rows = self.plan.downs[len(taken)]
+        left = axis.extent % rows
+        if self.plan.by_columns and 0 < left < rows / 2 and (rows + left) % 2 == 0 and axis.extent > rows:
+            # Two tiles of some rows less keep the processor busier than a whole one and one of very few.
+            half = (rows + left) // 2
+            middle = axis.extent - 2 * half
+            for start, stop, count in ((0, middle, rows), (middle, axis.extent, half)):
+                for base in self._stepped(number(start), number(stop), count, guarded=False) if start < stop else ():
+                    self._rows(point.at({axis.index: base}), counts, (*taken, (axis.index, count)))
+            return
         for base in self._each(axis, rows):
             self._rows(point.at({axis.index: base}), counts, (*taken, (axis.index, rows)))
         rest = axis.extent % rows
