@@ -14,7 +14,7 @@ from llvmlite import ir
 
 from chainrule.loops import Apply, Buffer, Cast, Constant, Index, Load, Scalar
 from chainrule.loops.affine import Affine, address, uses
-from chainrule.native.code import WORD, first_lanes, number, shuffle, splat, widened
+from chainrule.native.code import WORD, first_lanes, load_first, number, shuffle, splat, widened
 from chainrule.native.scalar_code import emit_cast, emit_function, llvm_type, memory_type
 
 Shift = Mapping[Index, int]
@@ -128,10 +128,11 @@ class Point:
             pointer = self._pointer(buffer, place, shift)
             if moving == -1:
                 pointer = build.gep(pointer, [number(1 - count)], source_etype=kind)
-            found = build.load(pointer, typ=ir.VectorType(kind, count), align=buffer.dtype.itemsize)
+            found = load_first(build, pointer, kind, count, self.lanes, buffer.dtype.itemsize)
             if moving == -1:
-                found = build.shuffle_vector(found, found, shuffle(range(count - 1, -1, -1)))
-            return self._truth(widened(build, found, self.lanes), buffer)
+                reverse = [*range(count - 1, -1, -1), *range(count, self.lanes)]
+                found = build.shuffle_vector(found, found, shuffle(reverse))
+            return self._truth(found, buffer)
         if abs(moving) in range(2, _NEAR_STRIDE + 1):
             return self._truth(self._load_strided(load, place, shift, count, moving), buffer)
         result: Any = ir.Constant(ir.VectorType(kind, self.lanes), None)
