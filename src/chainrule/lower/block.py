@@ -124,7 +124,8 @@ class Block:
         forced: set[Node] = set()
         while True:
             layout = lay_out(self.order, self.graph.outputs, forced)
-            found = {node for node in self._asked_again(layout) if isinstance(lowering_of(node), Fold) or cost_of(node)}
+            again = self._asked_again(layout)
+            found = {node for node in again if isinstance(lowering_of(node), (Fold, SameElements)) or cost_of(node)}
             if not found - forced:
                 return layout
             forced |= found

@@ -20,6 +20,7 @@ _STRIDED = 1.2  # each vector that a load with a stride spans
 _SCATTERED = 0.75  # a lane that is loaded by itself, in vectors
 _ACROSS = 8  # adding up the lanes of one vector
 _NEAR_BYTES, _FAR_BYTES, _MANY_TILES = 16_384, 512, 4
+_SHORT = 4  # results of a tile without a fold
 _PLAIN = {"add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum", "select", "fma"}
 
 
@@ -121,7 +122,7 @@ def _tile(
 ) -> tuple[tuple[tuple[Axis, int], ...], int]:
     """The rows and vectors of the tile that takes the fewest cycles for a step of the fold."""
     if nest.fold is None:
-        return (), 1
+        return _together(nest, along), 1
     columns = 1 if across else math.ceil(along.extent / lanes)
     if any(isinstance(one, Apply) and one.function not in _PLAIN for one in in_order([nest.fold.value])):
         return (), min(columns, 2)
@@ -139,6 +140,19 @@ def _tile(
                 if (time, math.prod(rows)) < best[:2]:
                     best = time, math.prod(rows), tuple(zip(axes, rows, strict=True)), vectors
     return best[2], best[3]
+
+
+def _together(nest: Nest, along: Axis) -> tuple[tuple[Axis, int], ...]:
+    """Short axes whose elements read the same, or stand next to each other between those of the lanes: in one tile."""
+    found: list[tuple[Axis, int]] = []
+    places = list(nest.addresses())
+    for axis in reversed(nest.outer):
+        few = 1 < axis.extent and axis.extent * math.prod(rows for _, rows in found) <= _SHORT
+        woven = any(abs(p.indices.get(along.index, 0)) == axis.extent and p.indices.get(axis.index) == 1 for p in places)
+        shared = any(axis.index not in uses(load, nest.facts) for load in nest.loads() if along.index in uses(load, nest.facts))
+        if axis is not along and few and (woven or shared) and (axis.index is not nest.outer[0].index or len(nest.outer) == 1):
+            found.append((axis, axis.extent))
+    return tuple(reversed(found))
 
 
 def _row_counts(nest: Nest, axis: Axis) -> list[int]:
