@@ -38,7 +38,7 @@ from chainrule.types import size_of
 
 
 @lru_cache(maxsize=65536)
-def _buffer(name: str, shape: tuple[int, ...], dtype: np.dtype, role: Any) -> Buffer:
+def described(name: str, shape: tuple[int, ...], dtype: np.dtype, role: Any) -> Buffer:
     """One buffer for one description, so that equal kernels have the very same expressions."""
     return Buffer(name, shape, dtype, role)
 
@@ -142,13 +142,13 @@ class Draft:
         """The buffer in which the kernel finds a node that is in memory."""
         place, shape = self.place_of(node), node.shape
         if (place, shape) not in self.inputs:
-            self.inputs[place, shape] = _buffer(f"x{len(self.inputs)}", shape, node.dtype, "input")
+            self.inputs[place, shape] = described(f"x{len(self.inputs)}", shape, node.dtype, "input")
         return self.inputs[place, shape]
 
     def output(self, place: Place) -> Buffer:
         """The buffer in which the kernel leaves a result."""
         if place not in self.outputs:
-            self.outputs[place] = _buffer(f"y{len(self.outputs)}", place.type.shape, place.type.dtype, "output")
+            self.outputs[place] = described(f"y{len(self.outputs)}", place.type.shape, place.type.dtype, "output")
         return self.outputs[place]
 
     # ------------------------------------------------------------------------------------------------- kernels

@@ -57,6 +57,16 @@ def blocks(step: Step) -> tuple[list[Step], ...]:
     return ()
 
 
+def every(steps: Sequence[Step]) -> list[Step]:
+    """Every step, each before those inside it."""
+    found: list[Step] = []
+    for step in steps:
+        found.append(step)
+        for block in blocks(step):
+            found += every(block)
+    return found
+
+
 def accesses(step: Step) -> tuple[Sequence[Place], Sequence[Place]]:
     """What a step itself reads and writes, blocks inside aside."""
     match step:

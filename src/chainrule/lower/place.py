@@ -70,7 +70,7 @@ def lay_out(order: Sequence[Node], outputs: Collection[Node], forced: Collection
         if any(reader in asked or _is_checked(reader) for reader in readers):
             asked.add(node)
         if any(_needs_memory(reader, layout) for reader in readers):
-            (layout.renamed.add if moves else layout.store)(node)
+            (layout.renamed.add if isinstance(lowering, SameElements) else layout.store)(node)
             continue
         roots = frozenset().union(*(layout.roots[reader] for reader in readers))
         depth = 1 + max((depths.get(reader, 0) for reader in readers), default=0)

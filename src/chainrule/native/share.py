@@ -24,7 +24,7 @@ from typing import Literal, TypeAlias
 from chainrule.loops import Buffer, Load, Scalar, in_order, scalars_of, statements
 from chainrule.loops.affine import affine
 from chainrule.lower.cost import weigh
-from chainrule.lower.join import accesses, blocks
+from chainrule.lower.join import accesses, blocks, every
 from chainrule.lower.program import (
     SMALL_BYTES,
     Branch,
@@ -80,7 +80,7 @@ def share(program: Program, width: int) -> Shares:
     }
     shares.own = {
         place
-        for step in _every(program.steps)
+        for step in every(program.steps)
         for group in accesses(step)
         for place in (one.root for one in group)
         if place.kind == "local" and place.bytes <= SMALL_BYTES and (place not in called or not shares.threaded)
@@ -119,15 +119,6 @@ def _spread(program: Program, shares: Shares, width: int) -> None:
         shares.spread[loop] = {place for place, by in users.items() if by == {loop} and place.kind == "local"}
         written = {place.root for step in leaves(loop.body) for place in accesses(step)[1]}
         shares.own -= written - shares.spread[loop]  # what several threads write parts of, they write in one memory
-
-
-def _every(steps: Sequence[Step]) -> list[Step]:
-    found: list[Step] = []
-    for step in steps:
-        found.append(step)
-        for block in blocks(step):
-            found += _every(block)
-    return found
 
 
 def scratch_of(step: Run, width: int) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from chainrule.graph import Graph
 from chainrule.lower.arena import lay_out_arena
 from chainrule.lower.block import lower_steps
+from chainrule.lower.blocked import block
 from chainrule.lower.expand import expand
 from chainrule.lower.join import join
 from chainrule.lower.program import Program
@@ -25,8 +26,12 @@ def _join(graph: Graph) -> Program:
     return join(_fuse(graph))
 
 
+def _block(graph: Graph) -> Program:
+    return block(_join(graph))
+
+
 def _arena(graph: Graph) -> Program:
-    return lay_out_arena(_join(graph))
+    return lay_out_arena(_block(graph))
 
 
 def llvm_ir(graph: Graph) -> str:
@@ -39,6 +44,7 @@ STAGES: dict[str, Callable[[Graph], str]] = {
     "expand": lambda graph: str(expand(graph)),
     "fuse": lambda graph: str(_fuse(graph)),
     "join": lambda graph: str(_join(graph)),
+    "block": lambda graph: str(_block(graph)),
     "arena": lambda graph: str(_arena(graph)),
     "llvm": llvm_ir,
     "optimized": lambda graph: optimized_ir(llvm_ir(graph)),
