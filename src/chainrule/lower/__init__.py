@@ -5,6 +5,8 @@ from chainrule.lower.arena import lay_out_arena
 from chainrule.lower.block import Scratch, lower_steps
 from chainrule.lower.blocked import block
 from chainrule.lower.join import join
+from chainrule.lower.pack import pack
+from chainrule.lower.part import part
 from chainrule.lower.program import Program
 
 __all__ = ["Program", "lower"]
@@ -12,4 +14,4 @@ __all__ = ["Program", "lower"]
 
 def lower(graph: Graph, scratch: Scratch = lambda *_: 0) -> Program:
     """The steps that compute a graph, with every array in its place; `scratch` says what memory a routine works in."""
-    return lay_out_arena(block(join(lower_steps(graph, scratch))))
+    return lay_out_arena(pack(part(block(join(lower_steps(graph, scratch))))))

@@ -30,7 +30,6 @@ from chainrule.lower.build import Draft
 from chainrule.lower.cost import cost_of
 from chainrule.lower.expand import expand, lowering_of
 from chainrule.lower.group import group
-from chainrule.lower.pack import pack
 from chainrule.lower.place import Layout, lay_out
 from chainrule.lower.program import Branch, Call, Copy, Counter, Evaluate, Place, Program, Repeat, Run, Step, While
 from chainrule.types import ArrayType
@@ -158,8 +157,10 @@ class Block:
             lowering = lowering_of(node)
             match lowering:
                 case Element() | Fold() | SameElements():
-                    yield from pack(self.draft(roots)[1], lambda kind: self.maker.local(kind, "packed"))
+                    yield self.draft(roots)[1]
                 case Statements():
+                    if lowering.over is not None:
+                        yield Copy(self.place(node), self.place(node.operands[lowering.over]))
                     yield Draft(self.layout, self.place).statements(node)
                 case Flow():
                     yield from self._flow(node, lowering.kind)

@@ -194,7 +194,11 @@ class Draft:
         """The kernel of an operation whose lowering writes its own loops."""
         lowering: Any = lowering_of(node)
         out = self.output(self.place_of(node))
-        operands = [self.buffer(operand) for operand in node.operands]
+        if lowering.over is not None:
+            self.buffer(node)  # the kernel needs what is there before it
+        operands = [
+            out if number == lowering.over else self.buffer(operand) for number, operand in enumerate(node.operands)
+        ]
         return self.finish(node.operation.name, tuple(lowering.rule(out, *operands, **node.parameters)))
 
     def check(self, node: Node, fault: Place) -> Run | None:

@@ -7,6 +7,7 @@ result. The copy has last the axis that is last in the result, which the lanes o
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,7 +32,7 @@ from chainrule.loops import (
     substitute,
 )
 from chainrule.loops.affine import address, affine, uses
-from chainrule.lower.program import Place, Run
+from chainrule.lower.program import Place, Program, Run, rewrite
 from chainrule.types import ArrayType
 
 OFTEN = 6
@@ -42,7 +43,18 @@ _VECTOR_BYTES = 64  # of the widest machines; what fills those fills all
 _SCATTERED, _COPYING = 12.0, 8.0  # in reads of a vector: lanes one by one, a copy of as many elements
 
 
-def pack(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
+def pack(program: Program) -> Program:
+    """Put the packing of operands before the kernels for which it pays."""
+    numbers = itertools.count()
+
+    def new_place(kind: ArrayType) -> Place:
+        return Place(f"packed{next(numbers)}", kind)
+
+    rewrite(program.steps, lambda run: packed(run, new_place))
+    return program
+
+
+def packed(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
     """The kernel, after those that pack its operands."""
     found = _fold_of(run.kernel.body)
     if found is None:

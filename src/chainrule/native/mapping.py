@@ -20,6 +20,7 @@ _STRIDED = 1.2  # each vector that a load with a stride spans
 _SCATTERED = 0.75  # a lane that is loaded by itself, in vectors
 _ACROSS = 8  # adding up the lanes of one vector
 _NEAR_BYTES, _FAR_BYTES, _MANY_TILES = 16_384, 512, 4
+_LARGE = 1 << 17  # steps of a nest that is worth several threads, whatever its tile
 _SHORT = 4  # results of a tile without a fold
 _PLAIN = {"add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum", "select", "fma"}
 
@@ -158,7 +159,11 @@ def _together(nest: Nest, along: Axis) -> tuple[tuple[Axis, int], ...]:
 def _row_counts(nest: Nest, axis: Axis) -> list[int]:
     """Powers of two, so that tiles fit into grains; a short axis that is not shared out may be a tile of its own."""
     counts = {rows for rows in (1, 2, 4, 8) if rows <= axis.extent}
-    if axis.extent < 8 and (axis.index is not nest.outer[0].index or len(nest.outer) == 1):
+    shared_out = axis.index is nest.outer[0].index and len(nest.outer) > 1
+    if shared_out and nest.domain >= _LARGE:
+        grain = grain_of(nest.leading_extent) * (axis.extent // nest.leading_extent)
+        counts = {rows for rows in counts if grain % rows == 0}
+    if axis.extent < 8 and not shared_out:
         counts.add(axis.extent)
     return sorted(counts)
 

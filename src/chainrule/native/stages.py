@@ -10,6 +10,8 @@ from chainrule.lower.block import lower_steps
 from chainrule.lower.blocked import block
 from chainrule.lower.expand import expand
 from chainrule.lower.join import join
+from chainrule.lower.pack import pack
+from chainrule.lower.part import part
 from chainrule.lower.program import Program
 from chainrule.native.calls import scratch_bytes
 from chainrule.native.engine import assembly, optimized_ir
@@ -30,8 +32,16 @@ def _block(graph: Graph) -> Program:
     return block(_join(graph))
 
 
+def _part(graph: Graph) -> Program:
+    return part(_block(graph))
+
+
+def _pack(graph: Graph) -> Program:
+    return pack(_part(graph))
+
+
 def _arena(graph: Graph) -> Program:
-    return lay_out_arena(_block(graph))
+    return lay_out_arena(_pack(graph))
 
 
 def llvm_ir(graph: Graph) -> str:
@@ -45,6 +55,8 @@ STAGES: dict[str, Callable[[Graph], str]] = {
     "fuse": lambda graph: str(_fuse(graph)),
     "join": lambda graph: str(_join(graph)),
     "block": lambda graph: str(_block(graph)),
+    "part": lambda graph: str(_part(graph)),
+    "pack": lambda graph: str(_pack(graph)),
     "arena": lambda graph: str(_arena(graph)),
     "llvm": llvm_ir,
     "optimized": lambda graph: optimized_ir(llvm_ir(graph)),
