@@ -97,7 +97,8 @@ class Draft:
         if isinstance(node, (Input, Constant)) or node in self.layout.stored or node in self.layout.renamed:
             return self.buffer(node)[index]
         if not self.beside:
-            if node in self.first and not same(self.first[node], index):
+            moves = isinstance(lowering_of(node), SameElements)  # what only moves may be read anywhere
+            if node in self.first and not moves and not same(self.first[node], index):
                 self.again.add(node)
             self.first.setdefault(node, index)
         return self.compute(node, index)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +38,7 @@ from chainrule.types import ArrayType
 OFTEN = 6
 """How many times an element must be read for a copy to pay."""
 LONG, LARGE_BYTES = 256, 1 << 19
+LONG_STEPS = 1024
 MUCH_BETTER = 0.7
 _VECTOR_BYTES = 64  # of the widest machines; what fills those fills all
 _SCATTERED, _COPYING = 12.0, 8.0  # in reads of a vector: lanes one by one, a copy of as many elements
@@ -130,6 +131,8 @@ def _best_axis(fold: Accumulate, extents: dict[Index, int]) -> Index | None:
     if not axes or not reads:
         return axes[-1] if axes else None
     lanes = _VECTOR_BYTES // fold.value.dtype.itemsize
+    if _follows_steps(fold, reads, extents, lanes):
+        return None
 
     def cost(index: Index) -> float:
         n = extents[index]
@@ -144,6 +147,14 @@ def _best_axis(fold: Accumulate, extents: dict[Index, int]) -> Index | None:
     last = axes[-1]
     best = min(reversed(axes), key=cost)
     return best if cost(best) < MUCH_BETTER * cost(last) else last
+
+
+def _follows_steps(fold: Accumulate, reads: Sequence[Load], extents: dict[Index, int], lanes: int) -> bool:
+    """Whether lanes may follow an axis of the fold, which all is read along, for so long that adding them up is little."""
+    steps = {index: n for index, n in extents.items() if not any(index in uses(one, {}) for one in fold.indices)}
+    moves = [address(one.operands, one.buffer.shape).indices for one in reads]
+    along = any(n % lanes == 0 and all(one.get(index) == 1 for one in moves) for index, n in steps.items())
+    return along and math.prod(steps.values()) >= LONG_STEPS
 
 
 def _is_plain(one: Load, extents: dict[Index, int]) -> bool:

@@ -67,8 +67,8 @@ def parted(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
     parts, place = described("parts", type_.shape, type_.dtype, "output"), new_place(type_)
     where = PART, *(one.index for one in outer)
     per = _extent(split) // PARTS
-    value = substitute(step.value, {split.index: PART * per + split.index})
-    shorter = [loop(one.index, per if one is split else one.stop) for one in inner]
+    value = substitute(step.value, {split.index: PART * per + split.index if per > 1 else PART})
+    shorter = [loop(one.index, per if one is split else one.stop) for one in inner if one is not split or per > 1]
     first = _within(
         [loop(PART, PARTS, kind="parallel"), *outer],
         store(parts, where, start.value),

@@ -20,6 +20,8 @@ from chainrule.lower.reshape import Factors, factors, is_unit_reshape
 from chainrule.types import size_of
 
 MOST_NODES_IN_A_KERNEL, DEEPEST, CHEAP, OFTEN = 120, 40, 2, 1.5
+LIGHT = 8
+"""What may be computed again from one array, since it costs no more memory than the result would."""
 SHORT, MODERATE = 4, 64
 """A value of moderate cost that is read once for each of a few neighbours is computed for them together."""
 
@@ -60,7 +62,7 @@ def lay_out(order: Sequence[Node], outputs: Collection[Node], forced: Collection
             continue
         lowering = lowering_of(node)
         moves = isinstance(lowering, SameElements) and not is_unit_reshape(node.shape, node.operands[0].shape)
-        if moves and (node in kept or not _is_passing(node.operands[0], users, kept)):
+        if moves and (node in kept or not _is_passing(node.operands[0], users, kept, totals)):
             layout.renamed.add(node)
             continue
         if node in kept or isinstance(node.type, tuple) or not isinstance(lowering, (Element, Fold, SameElements)):
@@ -83,7 +85,8 @@ def lay_out(order: Sequence[Node], outputs: Collection[Node], forced: Collection
             cost = totals[node]
             again = often > OFTEN or len(roots) > 1
             crowded = depth > DEEPEST or sum(sizes.get(root, 0) for root in roots) > MOST_NODES_IN_A_KERNEL
-            inside = not crowded and (cost == 0 or not again or (cost <= CHEAP and often <= OFTEN))
+            cheap = cost <= (LIGHT if _reads_one(node) else CHEAP)
+            inside = not crowded and (cost == 0 or not again or (cheap and often <= OFTEN))
             inside = inside and (not moves or (often <= OFTEN and _falls_apart(node, roots, layout)))
         if inside:
             layout.roots[node], depths[node], repeats[node] = roots, depth, often
@@ -106,11 +109,19 @@ def is_short(node: Node) -> bool:
     return 1 < steps <= SHORT and all(size_of(one.shape) == steps * size_of(node.shape) for one in node.operands)
 
 
-def _is_passing(node: Node, users: Mapping[Node, Sequence[Node]], kept: Collection[Node]) -> bool:
-    """Whether a value is computed for one reader alone, so that it need not be in memory for itself."""
+def _is_passing(
+    node: Node, users: Mapping[Node, Sequence[Node]], kept: Collection[Node], totals: Mapping[Node, int]
+) -> bool:
+    """Whether a value is computed for one reader alone, or is little to compute, so that it need not be in memory."""
     if node.operation is None or isinstance(node.type, tuple) or node in kept or not size_of(node.shape):
         return False
-    return len(users[node]) == 1 and isinstance(lowering_of(node), (Element, SameElements))
+    once = len(users[node]) == 1 or (totals[node] <= LIGHT and _reads_one(node))
+    return once and isinstance(lowering_of(node), (Element, SameElements))
+
+
+def _reads_one(node: Node) -> bool:
+    """Whether one operand alone is as large as the result."""
+    return sum(size_of(one.shape) * 2 > size_of(node.shape) for one in node.operands) == 1
 
 
 def _falls_apart(node: Node, roots: frozenset[Node], layout: Layout) -> bool:

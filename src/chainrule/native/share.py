@@ -229,7 +229,7 @@ class _Walk:
             return False
         if new.way == old.way == "one":
             return False
-        same_rows = new.rows is not None and new.rows == old.rows and new.place is old.place
+        same_rows = new.rows is not None and new.rows == old.rows and _same_memory(new.place, old.place)
         return not (new.way == old.way == "split" and same_rows)
 
     def _touches(self, step: Step) -> tuple[Way, list[_Touch]]:
@@ -246,6 +246,14 @@ class _Walk:
         found = [_Touch(place.joined, way, rows.get(place.joined), False) for place in reads]
         found += [_Touch(place.joined, way, rows.get(place.joined), True) for place in writes]
         return way, [one for one in found if one.place.root not in self.shares.own and one.place.root is not self.fault]
+
+
+def _same_memory(one: Place, other: Place) -> bool:
+    """Whether two places are one piece of memory, so that equal shares of their rows are as well."""
+    if one is other:
+        return True
+    local = one.base is other.base is None and one.kind == other.kind == "local"
+    return local and one.offset == other.offset and one.bytes == other.bytes
 
 
 def overlap(one: Place, other: Place) -> bool:
