@@ -1,9 +1,9 @@
 """Blocked arrays: the elements of sixteen rows side by side, so that lanes are rows and every vector is whole.
 
-Takes a program; leaves it with the arrays around convolutions kept as (rows / 16, ..., 16) instead of (rows, ...). Along
-the axes that a kernel slides over, lanes would be ragged and vectors would overlap; along the rows of a batch they are
-neither. An array is blocked if kernels alone touch it and each goes through its rows with one loop, which then becomes
-two: one over blocks, in its place, and one over the rows of a block, innermost.
+Takes a program; leaves it with the arrays around convolutions kept as (rows / 16, ..., 16) instead of (rows, ...).
+Along the axes that a kernel slides over, lanes would be ragged and vectors would overlap; along the rows of a batch
+they do neither. An array is blocked if kernels alone touch it and each goes through its rows with one loop, which then
+becomes two: one over blocks, in its place, and one over the rows of a block, innermost.
 
 The layout is that of oneDNN's `nChw16c` with the batch in the place of the channels: Georganas and others, Anatomy of
 high-performance deep learning convolutions on SIMD architectures (2018), arXiv:1808.05567, section II.
@@ -45,7 +45,7 @@ BLOCK = 16
 LEAST_BLOCKS = 4
 
 
-def block(program: Program) -> Program:
+def block_rows(program: Program) -> Program:
     """Keep the arrays around convolutions in blocks."""
     runs = _runs(program.steps)
     ties = {run: _ties(run) for run in runs}

@@ -100,7 +100,7 @@ def _try(
     finals: set[Place],
 ) -> None:
     target, source = copy.target.joined, copy.source.joined
-    if target is source or target.type != source.type:
+    if target is source or target.type.dtype != source.type.dtype or target.bytes != source.bytes:
         return
     if target.bytes <= SMALL_BYTES and not (
         target.kind == source.kind == "local" and target.base is source.base is None

@@ -150,7 +150,7 @@ def _best_axis(fold: Accumulate, extents: dict[Index, int]) -> Index | None:
 
 
 def _follows_steps(fold: Accumulate, reads: Sequence[Load], extents: dict[Index, int], lanes: int) -> bool:
-    """Whether lanes may follow an axis of the fold, which all is read along, for so long that adding them up is little."""
+    """Whether lanes may follow an axis of the fold, along which all is read for so long that their sum is little."""
     steps = {index: n for index, n in extents.items() if not any(index in uses(one, {}) for one in fold.indices)}
     moves = [address(one.operands, one.buffer.shape).indices for one in reads]
     along = any(n % lanes == 0 and all(one.get(index) == 1 for one in moves) for index, n in steps.items())

@@ -53,7 +53,7 @@ def source_index(
         flat: Any = index[axes[0]]
         for axis in axes[1:]:
             flat = flat * shape[axis] + index[axis]
-        parts = digits(flat, [source[axis] for axis in sources], extents)
+        parts = (flat,) if len(sources) == 1 else digits(flat, [source[axis] for axis in sources], extents)
         if parts is None:
             return None
         for axis, part in zip(sources, parts, strict=True):

@@ -24,8 +24,8 @@ _NEAR_STRIDE = 4  # elements so far apart are read together, with those between 
 
 
 class Point:
-    """Emits expressions where `bases` says the indices are. `along` is the index that the lanes follow; those in `whole`
-    are at 0, and shifts go through all of their axes."""
+    """Emits expressions where `bases` says the indices are. `along` is the index that the lanes follow; the indices in
+    `whole` are at 0, and shifts go through all of their axes."""
 
     def __init__(
         self,
@@ -171,11 +171,10 @@ class Point:
     def _unwoven(self, pointer: Any, buffer: Buffer, count: int, position: int) -> Any:
         """One of each of so many pairs of neighbours: two vectors that the other one is found in as well."""
         build, kind, lanes = self.builder, memory_type(buffer.dtype), self.lanes
-        halves = [
-            load_first(build, build.gep(pointer, [number(first)], source_etype=kind), kind, some, lanes, buffer.dtype.itemsize)
-            for first in (0, lanes)
-            if (some := min(lanes, 2 * count - first)) > 0
-        ]
+        halves = []
+        for first in range(0, 2 * count, lanes):
+            start, some = build.gep(pointer, [number(first)], source_etype=kind), min(lanes, 2 * count - first)
+            halves.append(load_first(build, start, kind, some, lanes, buffer.dtype.itemsize))
         kept = [2 * lane + position for lane in range(count)]
         return build.shuffle_vector(halves[0], halves[-1], shuffle([*kept, *[kept[-1]] * (lanes - count)]))
 
@@ -208,7 +207,7 @@ class Point:
 
     def store(self, buffer: Buffer, indices: Any, value: Any, shift: Shift = NOWHERE, count: int | None = None) -> None:
         """Set the elements at a point."""
-        build, kind = self.builder, memory_type(buffer.dtype)
+        build = self.builder
         count = self.lanes if count is None else count
         place = address(indices, buffer.shape)
         moving = self._moving(place)

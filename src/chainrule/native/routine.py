@@ -33,8 +33,9 @@ from chainrule.native.calls import CALLS
 from chainrule.native.code import POINTER, WORD, counted, number, stack
 from chainrule.native.kernel import Emitter
 from chainrule.native.mapping import grain_of
-from chainrule.native.share import Shares, Strip
+from chainrule.native.share import Shares
 from chainrule.native.state import FAILED, FAULT, REFUSED
+from chainrule.native.strips import Strip, strips
 
 # LLVM's time grows faster than a function, so in a long program small kernels stay functions.
 MOST_KERNELS_INLINED = 150
@@ -59,6 +60,7 @@ class Routine:
 
     def __init__(self, program: Program, shares: Shares, module: ir.Module, width: int) -> None:
         self.program, self.shares = program, shares
+        self.strips = strips(program.steps, shares, width)
         kernels = sum(isinstance(step, Run) for step in leaves(program.steps))
         self.emitter = Emitter(module, width, inline=kernels <= MOST_KERNELS_INLINED)
         self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER, WORD, WORD]), "run")
@@ -120,9 +122,9 @@ class Routine:
         done: set[Step] = set()
         for step in steps:
             self._barrier(step in self.shares.before)
-            if step in self.shares.strips:
-                self._strip(self.shares.strips[step])
-                done.update(self.shares.strips[step].steps)
+            if step in self.strips:
+                self._strip(self.strips[step])
+                done.update(self.strips[step].steps)
             if step in done:
                 continue
             match step:

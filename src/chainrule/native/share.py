@@ -44,19 +44,9 @@ from chainrule.native.nest import Nest, recognise
 
 Way: TypeAlias = Literal["each", "split", "one"]
 WORTH_SPLITTING, WORTH_MEETING, WORTH_THREADS = 1_000.0, 10_000.0, 60_000.0  # nanoseconds
-STRIP_BYTES = 1 << 20
-"""What a strip touches at least: less stays in a cache however it is gone through."""
 _NANOSECONDS_A_RESULT, _NANOSECONDS_A_STEP = 0.35, 0.12
 FAR_BYTES, _NANOSECONDS_A_FAR_BYTE = 1 << 18, 0.03  # what the nearest caches do not hold
 _UNKNOWN_STEPS = 10
-
-
-@dataclass
-class Strip:
-    """Kernels one after another that share out equally many rows: each grain of rows is taken through all of them."""
-
-    rows: int
-    steps: list[Run] = field(default_factory=list)
 
 
 @dataclass
@@ -72,8 +62,6 @@ class Shares:
     """The steps before which the threads meet."""
     after: set[Step] = field(default_factory=set)
     """The loops at the end of whose body they meet."""
-    strips: dict[Step, Strip] = field(default_factory=dict)
-    """By the first of their steps."""
     spread: dict[Step, set[Place]] = field(default_factory=dict)
     """The loops whose steps are shared out, and the local places that only they touch."""
     scratch: int = 0
@@ -102,7 +90,7 @@ def share(program: Program, width: int) -> Shares:
         shares.own -= {
             place.root
             for step in leaves(program.steps)
-            if isinstance(step, Run) and run_nanoseconds(step, width) >= WORTH_MEETING and _split_nest(step, width)
+            if isinstance(step, Run) and run_nanoseconds(step, width) >= WORTH_MEETING and split_nest(step, width)
             for place in step.writes
         }
     shares.scratch = max(
@@ -111,7 +99,6 @@ def share(program: Program, width: int) -> Shares:
     if shares.threaded:
         _spread(program, shares, width)
         _Walk(shares, width, program.fault).steps(program.steps)
-        _find_strips(program.steps, shares, width)
     if shares.spread:
         shares.own_arena = shares.scratch
         shares.scratch += -(-program.arena // 128) * 128
@@ -146,37 +133,6 @@ def scratch_of(step: Run, width: int) -> int:
     """The bytes that a kernel works in, in whole cache lines."""
     nests = [nest for nest in map(recognise, step.kernel.body) if nest is not None]
     return max((-(-panel_bytes(nest, choose(nest, width)) // 128) * 128 for nest in nests), default=0)
-
-
-def _find_strips(steps: Sequence[Step], shares: Shares, width: int) -> None:
-    """Find kernels that follow one another without a barrier, each on a thread's own rows of equally many.
-
-    What one leaves is then in the cache when the next asks for it: a thread takes one grain of its rows through all of
-    them, and then the next (loop fusion over tiles; Wolfe, More iteration space tiling, 1989).
-    """
-    strip = Strip(0)
-    for step in steps:
-        for block in blocks(step):
-            _find_strips(block, shares, width)
-        rows = _strip_rows(step, shares, width)
-        if rows != strip.rows or step in shares.before:
-            _keep(strip, shares)
-            strip = Strip(rows)
-        if isinstance(step, Run) and rows:
-            strip.steps.append(step)
-    _keep(strip, shares)
-
-
-def _strip_rows(step: Step, shares: Shares, width: int) -> int:
-    """How many rows the threads share out of a kernel that strips may have; 0 if it is none."""
-    nest = _split_nest(step, width) if isinstance(step, Run) and shares.ways[step] == "split" else None
-    return 0 if nest is None or choose(nest, width).panel else nest.leading_extent  # panels are for all rows at once
-
-
-def _keep(strip: Strip, shares: Shares) -> None:
-    touched = {place.root: place.root.bytes for step in strip.steps for place in step.places}
-    if len(strip.steps) > 1 and sum(touched.values()) >= STRIP_BYTES:
-        shares.strips[strip.steps[0]] = strip
 
 
 # ------------------------------------------------------------------------------------------------------------- costs
@@ -293,7 +249,7 @@ class _Walk:
         way: Way = "one" if shared_writes or isinstance(step, Evaluate | Call) else "each"
         rows: dict[Place, Rows] = {}
         if isinstance(step, Run) and len(shared_writes) == len([p for p in writes if p.root is not self.fault]):
-            nest = _split_nest(step, self.width)
+            nest = split_nest(step, self.width)
             if nest is not None and shared_writes:
                 way, rows = "split", _rows(step, nest)
         found = [_Touch(place.joined, way, rows.get(place.joined), False) for place in reads]
@@ -319,7 +275,7 @@ def overlap(one: Place, other: Place) -> bool:
     return one.offset < other.offset + other.bytes and other.offset < one.offset + one.bytes
 
 
-def _split_nest(step: Run, width: int) -> Nest | None:
+def split_nest(step: Run, width: int) -> Nest | None:
     """The one nest of a kernel whose rows are worth sharing out."""
     if len(step.kernel.body) != 1 or run_nanoseconds(step, width) < WORTH_SPLITTING:
         return None

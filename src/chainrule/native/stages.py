@@ -7,7 +7,7 @@ from collections.abc import Callable
 from chainrule.graph import Graph
 from chainrule.lower.arena import lay_out_arena
 from chainrule.lower.block import lower_steps
-from chainrule.lower.blocked import block
+from chainrule.lower.blocked import block_rows
 from chainrule.lower.expand import expand
 from chainrule.lower.join import join
 from chainrule.lower.pack import pack
@@ -29,7 +29,7 @@ def _join(graph: Graph) -> Program:
 
 
 def _block(graph: Graph) -> Program:
-    return block(_join(graph))
+    return block_rows(_join(graph))
 
 
 def _part(graph: Graph) -> Program:
