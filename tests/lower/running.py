@@ -86,10 +86,9 @@ def _each_alone(block: Any) -> list[Any]:
 def _apart(program: Program) -> Program:
     """An arena in which no two places share memory."""
     from chainrule.lower.arena import ALIGNMENT
-    from chainrule.lower.join import accesses
-    from chainrule.native.share import _every
+    from chainrule.lower.join import accesses, every
 
-    places = [place.root for step in _every(program.steps) for group in accesses(step) for place in group]
+    places = [place.root for step in every(program.steps) for group in accesses(step) for place in group]
     for place in dict.fromkeys(places):
         if place.kind == "local":
             place.offset = program.arena
@@ -112,7 +111,10 @@ def _patches(name: str) -> list[Any]:
 
     one_by_one = Mapping(None, 1)
     return {
-        "packing": lambda: [mock.patch.object(block, "pack", lambda run, new_place: [run])],
+        "packing": lambda: [mock.patch.object(chainrule.lower, "pack_operands", lambda program: program)],
+        "blocking": lambda: [mock.patch.object(chainrule.lower, "block_rows", lambda program: program)],
+        "parting": lambda: [mock.patch.object(chainrule.lower, "part_folds", lambda program: program)],
+        "strips": lambda: [mock.patch("chainrule.native.routine.strips", return_value={})],
         "join": lambda: [mock.patch.object(chainrule.lower, "join", lambda program: program)],
         "group": lambda: [mock.patch.object(block, "group", _each_alone)],
         "epilogue": lambda: [mock.patch("chainrule.lower.place._can_accumulate", return_value=False)],
@@ -126,7 +128,10 @@ def _patches(name: str) -> list[Any]:
     }[name]()
 
 
-PASSES = ("packing", "join", "group", "epilogue", "inlining", "arena", "merging", "transposing", "vectors")
+PASSES = (
+    "packing", "blocking", "parting", "strips", "join", "group", "epilogue", "inlining", "arena", "merging",
+    "transposing", "vectors",
+)  # fmt: skip
 
 
 @contextmanager

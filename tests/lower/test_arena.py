@@ -141,10 +141,9 @@ def test_nothing_takes_a_line_of_its_own():
 def test_offsets_are_aligned_and_inside(name):
     function, args = PROGRAMS[name]
     program = verified(graph_of(function, *args))
-    from chainrule.lower.join import accesses
-    from chainrule.native.share import _every
+    from chainrule.lower.join import accesses, every
 
-    for one in _every(program.steps):
+    for one in every(program.steps):
         for group in accesses(one):
             for place in group:
                 if place.root.kind == "local":

@@ -268,9 +268,16 @@ def test_an_output_is_needed_at_the_end():
 
 def test_places_of_other_types_stay_apart():
     first = place("a")
-    second = Place("b", ArrayType((10, 10), np.dtype(np.float32)))
+    second = Place("b", ArrayType((100,), np.dtype(np.int32)))
     join(program([Copy(second, first)]))
     assert not joined(first, second)
+
+
+def test_the_same_memory_under_another_shape_is_joined():
+    first = place("a")
+    second = Place("b", ArrayType((10, 10), np.dtype(np.float32)))
+    join(program([Copy(second, first)]))
+    assert joined(first, second)
 
 
 def test_writes_of_both_at_once_keep_them_apart():

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from chainrule.graph import OPERATIONS, Graph
-from chainrule.lower.join import accesses
-from chainrule.native.share import _every
+from chainrule.lower.join import accesses, every
 from tests.lower.interpreter import interpret_program
 from tests.lower.programs import PROGRAMS
 from tests.lower.running import (
@@ -127,7 +126,7 @@ def test_places_laid_over_one_another_are_seen():
     """A planted fault: all local places begin where the arena does."""
     graph, values, expected = setting("training of many")
     program = verified(graph)
-    for step in _every(program.steps):
+    for step in every(program.steps):
         for group in accesses(step):
             for place in group:
                 place.root.offset = 0

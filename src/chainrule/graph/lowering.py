@@ -57,11 +57,12 @@ class Statements:
     """`rule(result, *operands, **parameters)`: the statements of a loop nest that fill the buffer `result`.
 
     Operands are buffers too. For what writes where its data say, or needs its own earlier results. `valid` is as in an
-    `Element`.
+    `Element`. The operand of the number `over` is what `result` holds before: the statements write over a part of it.
     """
 
     rule: Callable[..., Any]
     valid: Callable[..., Condition | None] | None = None
+    over: int | None = None
 
 
 @dataclass(frozen=True)

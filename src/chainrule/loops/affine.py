@@ -6,10 +6,12 @@ that is read from memory, say). The address of an element in a buffer is one as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from chainrule.loops.scalar import Apply, Constant, Index, Load, Scalar
+import numpy as np
+
+from chainrule.loops.scalar import Apply, Constant, Index, Load, Scalar, constant
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,37 @@ def affine(scalar: Scalar) -> Affine:
             if isinstance(factor, Constant):
                 return ZERO.plus(affine(rest), int(factor.value))
     return Affine(0, {}, {scalar: 1})
+
+
+def digits(scalar: Scalar, radices: Sequence[int], extents: Mapping[Index, int]) -> tuple[Scalar, ...] | None:
+    """An index expression as a number of several digits, the last one fastest; None where it is not seen to be one.
+
+    >>> i, j = Index("i"), Index("j")
+    >>> digits(i * 2 + j, (14, 2), {i: 14, j: 2}) == (i, j)
+    True
+    >>> digits(i, (14, 2), {i: 28})
+    """
+    found = affine(scalar)
+    if found.others or found.constant < 0 or any(by < 0 or one not in extents for one, by in found.indices.items()):
+        return None
+    terms, rest = dict(found.indices), found.constant
+    result: list[Scalar] = []
+    for radix in reversed(radices[1:]):
+        low = {index: by for index, by in terms.items() if by % radix}
+        if sum(by * (extents[index] - 1) for index, by in low.items()) + rest % radix >= radix:
+            return None
+        result.append(_sum(low, rest % radix))
+        terms = {index: by // radix for index, by in terms.items() if not by % radix}
+        rest //= radix
+    return _sum(terms, rest), *reversed(result)
+
+
+def _sum(terms: Mapping[Index, int], constant_term: int) -> Scalar:
+    total: Scalar = constant(constant_term, np.int64)
+    for index, by in terms.items():
+        term = index * by if by != 1 else index
+        total = term if isinstance(total, Constant) and not total.value else total + term
+    return total
 
 
 def address(indices: Iterable[Scalar], shape: Sequence[int]) -> Affine:

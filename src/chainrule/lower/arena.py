@@ -12,6 +12,9 @@ from chainrule.lower.join import accesses, blocks
 from chainrule.lower.program import Place, Program, Repeat, Step, While
 
 ALIGNMENT = 64
+REST, RESTING_BYTES = 24, range(1 << 14, 4 << 20)
+"""So long (two for each step) memory of these sizes is not given out again: whoever writes to memory that others have
+just read must wait for them, and would end a strip of kernels that go through their rows together."""
 
 
 @dataclass
@@ -84,6 +87,7 @@ def _assign(ordered: list[tuple[Place, tuple[int, int]]]) -> int:
     for place, (first, last) in ordered:
         active = [one for one in active if one[2] >= first]
         size = -(-max(1, place.bytes) // ALIGNMENT) * ALIGNMENT
+        last += REST if size in RESTING_BYTES else 0
         offset = 0
         for start, end, _ in sorted(active):
             if offset + size <= start:

@@ -30,7 +30,6 @@ from chainrule.lower.build import Draft
 from chainrule.lower.cost import cost_of
 from chainrule.lower.expand import expand, lowering_of
 from chainrule.lower.group import group
-from chainrule.lower.pack import pack
 from chainrule.lower.place import Layout, lay_out
 from chainrule.lower.program import Branch, Call, Copy, Counter, Evaluate, Place, Program, Repeat, Run, Step, While
 from chainrule.types import ArrayType
@@ -124,7 +123,8 @@ class Block:
         forced: set[Node] = set()
         while True:
             layout = lay_out(self.order, self.graph.outputs, forced)
-            found = {node for node in self._asked_again(layout) if isinstance(lowering_of(node), Fold) or cost_of(node)}
+            again = self._asked_again(layout)
+            found = {node for node in again if isinstance(lowering_of(node), (Fold, SameElements)) or cost_of(node)}
             if not found - forced:
                 return layout
             forced |= found
@@ -157,8 +157,10 @@ class Block:
             lowering = lowering_of(node)
             match lowering:
                 case Element() | Fold() | SameElements():
-                    yield from pack(self.draft(roots)[1], lambda kind: self.maker.local(kind, "packed"))
+                    yield self.draft(roots)[1]
                 case Statements():
+                    if lowering.over is not None:
+                        yield Copy(self.place(node), self.place(node.operands[lowering.over]))
                     yield Draft(self.layout, self.place).statements(node)
                 case Flow():
                     yield from self._flow(node, lowering.kind)

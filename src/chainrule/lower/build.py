@@ -14,12 +14,14 @@ import numpy as np
 
 from chainrule.graph import Condition, Constant, Element, Fold, Input, Node, SameElements, Statements
 from chainrule.loops import (
+    COMBINES,
     Buffer,
     Index,
     Kernel,
     Scalar,
     Statement,
     accumulate,
+    apply,
     as_indices,
     cast,
     constant,
@@ -29,13 +31,14 @@ from chainrule.loops import (
     store,
 )
 from chainrule.lower.expand import lowering_of
-from chainrule.lower.place import Layout
+from chainrule.lower.place import Layout, is_short
 from chainrule.lower.program import Place, Run
+from chainrule.lower.reshape import Factors, source_index
 from chainrule.types import size_of
 
 
 @lru_cache(maxsize=65536)
-def _buffer(name: str, shape: tuple[int, ...], dtype: np.dtype, role: Any) -> Buffer:
+def described(name: str, shape: tuple[int, ...], dtype: np.dtype, role: Any) -> Buffer:
     """One buffer for one description, so that equal kernels have the very same expressions."""
     return Buffer(name, shape, dtype, role)
 
@@ -63,6 +66,8 @@ class Draft:
         self.first: dict[Node, Any] = {}
         self.again: set[Node] = set()
         self.accumulator: tuple[Node, Buffer, tuple[Any, ...]] | None = None
+        self.extents: dict[Index, int] = {}
+        self.beside = False
 
     # ------------------------------------------------------------------------------------------------ elements
 
@@ -91,32 +96,60 @@ class Draft:
                 return constant(flat[0].item(), node.dtype)
         if isinstance(node, (Input, Constant)) or node in self.layout.stored or node in self.layout.renamed:
             return self.buffer(node)[index]
-        if node in self.first and not same(self.first[node], index):
-            self.again.add(node)
-        self.first.setdefault(node, index)
+        if not self.beside:
+            moves = isinstance(lowering_of(node), SameElements)  # what only moves may be read anywhere
+            if node in self.first and not moves and not same(self.first[node], index):
+                self.again.add(node)
+            self.first.setdefault(node, index)
         return self.compute(node, index)
 
     def compute(self, node: Node, index: tuple[Any, ...]) -> Scalar:
         """The expression of an element from elements of the operands."""
         lowering = lowering_of(node)
         if isinstance(lowering, SameElements):
-            given = iter(one for one, n in zip(index, node.shape, strict=True) if n != 1)
             source = node.operands[0]
-            return self.read(source, tuple(constant(0, np.int64) if n == 1 else next(given) for n in source.shape))
+            place = source_index(index, node.shape, source.shape, self.extents)
+            if place is None:
+                self.again.add(node)
+                place = (constant(0, np.int64),) * source.ndim
+            return self.read(source, place)
+        if isinstance(lowering, Fold):
+            return self._written_out(node, lowering, index)
         operands = [Operand(self, operand) for operand in node.operands]
         return cast(lowering.rule(index, *operands, **node.parameters), node.dtype)  # type: ignore[union-attr]
+
+    def _written_out(self, node: Node, lowering: Fold, index: tuple[Any, ...]) -> Scalar:
+        """A fold of few steps as one expression. Its operands' elements are read by the steps side by side."""
+        combine, extents = self._fold_of(node, lowering)
+        operands = [Operand(self, operand) for operand in node.operands]
+        total: Scalar = constant(neutral(combine, node.dtype), node.dtype)
+        beside, self.beside = self.beside, True
+        for step in np.ndindex(*extents):
+            place = tuple(constant(k, np.int64) for k in step)
+            value = cast(lowering.rule(index, place, *operands, **node.parameters), node.dtype)
+            total = apply(COMBINES[combine], total, value)
+        self.beside = beside
+        return total
+
+    def _fold_of(self, node: Node, lowering: Fold) -> tuple[str, tuple[int, ...]]:
+        """How a fold combines, and the lengths of its axes."""
+        operands = [Operand(self, operand) for operand in node.operands]
+        combine: Any = lowering.combine
+        if not isinstance(combine, str):
+            combine = combine(*operands, **node.parameters)
+        return combine, tuple(lowering.extents(*operands, **node.parameters))
 
     def buffer(self, node: Node) -> Buffer:
         """The buffer in which the kernel finds a node that is in memory."""
         place, shape = self.place_of(node), node.shape
         if (place, shape) not in self.inputs:
-            self.inputs[place, shape] = _buffer(f"x{len(self.inputs)}", shape, node.dtype, "input")
+            self.inputs[place, shape] = described(f"x{len(self.inputs)}", shape, node.dtype, "input")
         return self.inputs[place, shape]
 
     def output(self, place: Place) -> Buffer:
         """The buffer in which the kernel leaves a result."""
         if place not in self.outputs:
-            self.outputs[place] = _buffer(f"y{len(self.outputs)}", place.type.shape, place.type.dtype, "output")
+            self.outputs[place] = described(f"y{len(self.outputs)}", place.type.shape, place.type.dtype, "output")
         return self.outputs[place]
 
     # ------------------------------------------------------------------------------------------------- kernels
@@ -129,10 +162,12 @@ class Draft:
 
     def elements(self, roots: Sequence[Node]) -> Run:
         """The kernel that computes every element of some nodes of one shape, or of one fold and what follows it."""
-        index = _indices("i", roots[0].shape)
+        parts = next((self.layout.factors[root] for root in roots if root in self.layout.factors), None)
+        index, around = self._loops("i", parts or tuple((n,) for n in roots[0].shape))
         places = [self.output(self.place_of(root)) for root in roots]
         root, out = roots[0], places[0]
-        fold = self.layout.accumulated.get(root, root if isinstance(lowering_of(root), Fold) else None)
+        own = root if isinstance(lowering_of(root), Fold) and not is_short(root) else None
+        fold = self.layout.accumulated.get(root, own)
         if fold is None:
             body = tuple(self._store(node, to, index) for node, to in zip(roots, places, strict=True))
         else:
@@ -140,7 +175,7 @@ class Draft:
             if fold is not root:
                 self.accumulator = fold, out, index
                 body = (*body, self._store(root, out, index))
-        return self.finish(root.operation.name, _nest(index, roots[0].shape, body))
+        return self.finish(root.operation.name, _nest(around, body))
 
     def _store(self, node: Node, out: Buffer, index: tuple[Any, ...]) -> Statement:
         value = self.values[node, index] = self.compute(node, index)
@@ -148,22 +183,23 @@ class Draft:
 
     def _fold(self, node: Node, out: Buffer, index: tuple[Any, ...]) -> tuple[Statement, ...]:
         lowering: Any = lowering_of(node)
+        combine, extents = self._fold_of(node, lowering)
+        inner, around = self._loops("r", tuple((n,) for n in extents))
         operands = [Operand(self, operand) for operand in node.operands]
-        combine = lowering.combine
-        if not isinstance(combine, str):
-            combine = combine(*operands, **node.parameters)
-        extents = lowering.extents(*operands, **node.parameters)
-        inner = _indices("r", extents)
         value = cast(lowering.rule(index, inner, *operands, **node.parameters), node.dtype)
         start = store(out, index, neutral(combine, node.dtype))
         body: tuple[Statement, ...] = (accumulate(out, index, combine, value),)
-        return (start, *_nest(inner, extents, body, "serial"))
+        return (start, *_nest(around, body, "serial"))
 
     def statements(self, node: Node) -> Run:
         """The kernel of an operation whose lowering writes its own loops."""
         lowering: Any = lowering_of(node)
         out = self.output(self.place_of(node))
-        operands = [self.buffer(operand) for operand in node.operands]
+        if lowering.over is not None:
+            self.buffer(node)  # the kernel needs what is there before it
+        operands = [
+            out if number == lowering.over else self.buffer(operand) for number, operand in enumerate(node.operands)
+        ]
         return self.finish(node.operation.name, tuple(lowering.rule(out, *operands, **node.parameters)))
 
     def check(self, node: Node, fault: Place) -> Run | None:
@@ -175,19 +211,28 @@ class Draft:
         condition: Condition | None = lowering.valid(*operands, **node.parameters)
         if condition is None:
             return None
-        index = _indices("i", condition.shape)
-        place = tuple(constant(0, np.int64) if n == 1 else one for one, n in zip(index, condition.shape, strict=True))
-        body: tuple[Statement, ...] = (accumulate(self.output(fault), (), "any", ~condition.rule(place)),)
-        return self.finish("check", _nest(index, condition.shape, body, "serial"))
+        index, around = self._loops("i", tuple((n,) for n in condition.shape))
+        body: tuple[Statement, ...] = (accumulate(self.output(fault), (), "any", ~condition.rule(index)),)
+        return self.finish("check", _nest(around, body, "serial"))
+
+    def _loops(self, letter: str, shape: Factors) -> tuple[tuple[Any, ...], list[tuple[Index, int]]]:
+        """The index along each axis, and the loops that it is made of: none along an axis of length 1."""
+        found: list[Any] = []
+        around: list[tuple[Index, int]] = []
+        for axis, parts in enumerate(shape):
+            names = [f"{letter}{axis}"] if len(parts) == 1 else [f"{letter}{axis}{part}" for part in "abcdefgh"]
+            loops = [(Index(name), n) for name, n in zip(names, parts, strict=False) if n != 1]
+            index: Any = None
+            for one, n in loops:
+                index = one if index is None else index * n + one
+            found.append(constant(0, np.int64) if index is None else index)
+            around += loops
+        self.extents.update(around)
+        return tuple(found), around
 
 
-def _indices(letter: str, shape: Sequence[int]) -> tuple[Any, ...]:
-    return tuple(constant(0, np.int64) if n == 1 else Index(f"{letter}{axis}") for axis, n in enumerate(shape))
-
-
-def _nest(index: Sequence[Any], shape: Sequence[int], body: Sequence[Statement], kind: str = "parallel") -> Any:
-    """The statements inside a loop for each axis that is longer than 1."""
-    for one, n in reversed(list(zip(index, shape, strict=True))):
-        if isinstance(one, Index):
-            body = (loop(one, n, *body, kind=kind),)
+def _nest(around: Sequence[tuple[Index, int]], body: Sequence[Statement], kind: Any = "parallel") -> Any:
+    """The statements inside these loops."""
+    for index, n in reversed(around):
+        body = (loop(index, n, *body, kind=kind),)
     return tuple(body)

@@ -25,17 +25,18 @@ _INDIRECT = 4
 
 def cost_of(node: Node) -> int:
     """What one element costs beyond reading the operands' elements; 0 where elements are only moved."""
-    if not isinstance(lowering_of(node), Element):
+    lowering = lowering_of(node)
+    if not isinstance(lowering, Element):
         return 0
     kinds = tuple((operand.shape, operand.dtype) for operand in node.operands)
-    return _cost(node.operation, kinds, len(node.shape), tuple(sorted(node.parameters.items())))
+    return _cost(lowering, kinds, len(node.shape), tuple(sorted(node.parameters.items())))
 
 
 @lru_cache(maxsize=4096)
-def _cost(operation: Any, kinds: tuple[Any, ...], rank: int, parameters: tuple[tuple[str, Any], ...]) -> int:
+def _cost(lowering: Element, kinds: tuple[Any, ...], rank: int, parameters: tuple[tuple[str, Any], ...]) -> int:
     operands = [Buffer(f"x{k}", shape, dtype, "input") for k, (shape, dtype) in enumerate(kinds)]
     index = tuple(Index(f"i{axis}") for axis in range(rank))
-    return weigh(operation.lowering.rule(index, *operands, **dict(parameters)))
+    return weigh(lowering.rule(index, *operands, **dict(parameters)))
 
 
 def weigh(value: Scalar) -> int:

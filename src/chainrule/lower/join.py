@@ -57,6 +57,16 @@ def blocks(step: Step) -> tuple[list[Step], ...]:
     return ()
 
 
+def every(steps: Sequence[Step]) -> list[Step]:
+    """Every step, each before those inside it."""
+    found: list[Step] = []
+    for step in steps:
+        found.append(step)
+        for block in blocks(step):
+            found += every(block)
+    return found
+
+
 def accesses(step: Step) -> tuple[Sequence[Place], Sequence[Place]]:
     """What a step itself reads and writes, blocks inside aside."""
     match step:
@@ -90,7 +100,7 @@ def _try(
     finals: set[Place],
 ) -> None:
     target, source = copy.target.joined, copy.source.joined
-    if target is source or target.type != source.type:
+    if target is source or target.type.dtype != source.type.dtype or target.bytes != source.bytes:
         return
     if target.bytes <= SMALL_BYTES and not (
         target.kind == source.kind == "local" and target.base is source.base is None

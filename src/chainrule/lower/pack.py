@@ -8,8 +8,9 @@ their operands in panels anyhow (`native/tiles.py`), and turn them there.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,7 +34,7 @@ from chainrule.loops import (
     substitute,
 )
 from chainrule.loops.affine import address, affine, uses
-from chainrule.lower.program import Place, Run
+from chainrule.lower.program import Place, Program, Run, rewrite
 from chainrule.types import ArrayType
 
 OFTEN = 6
@@ -41,12 +42,24 @@ OFTEN = 6
 LONG, LARGE_BYTES = 256, 1 << 19
 PANEL_READS, PANEL_LENGTH = 64, 64
 """An operand that so many results read, with axes of such a length, is turned where it is copied in panels."""
+LONG_STEPS = 1024
 MUCH_BETTER = 0.7
 _VECTOR_BYTES = 64  # of the widest machines; what fills those fills all
 _SCATTERED, _COPYING = 12.0, 8.0  # in reads of a vector: lanes one by one, a copy of as many elements
 
 
-def pack(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
+def pack_operands(program: Program) -> Program:
+    """Put the packing of operands before the kernels for which it pays."""
+    numbers = itertools.count()
+
+    def new_place(kind: ArrayType) -> Place:
+        return Place(f"packed{next(numbers)}", kind)
+
+    rewrite(program.steps, lambda run: packed(run, new_place))
+    return program
+
+
+def packed(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
     """The kernel, after those that pack its operands."""
     found = _fold_of(run.kernel.body)
     if found is None:
@@ -122,6 +135,8 @@ def _best_axis(fold: Accumulate, extents: dict[Index, int]) -> Index | None:
     if not axes or not reads:
         return axes[-1] if axes else None
     lanes = _VECTOR_BYTES // fold.value.dtype.itemsize
+    if _follows_steps(fold, reads, extents, lanes):
+        return None
 
     def cost(index: Index) -> float:
         n = extents[index]
@@ -136,6 +151,14 @@ def _best_axis(fold: Accumulate, extents: dict[Index, int]) -> Index | None:
     last = axes[-1]
     best = min(reversed(axes), key=cost)
     return best if cost(best) < MUCH_BETTER * cost(last) else last
+
+
+def _follows_steps(fold: Accumulate, reads: Sequence[Load], extents: dict[Index, int], lanes: int) -> bool:
+    """Whether lanes may follow an axis of the fold, along which all is read for so long that their sum is little."""
+    steps = {index: n for index, n in extents.items() if not any(index in uses(one, {}) for one in fold.indices)}
+    moves = [address(one.operands, one.buffer.shape).indices for one in reads]
+    along = any(n % lanes == 0 and all(one.get(index) == 1 for one in moves) for index, n in steps.items())
+    return along and math.prod(steps.values()) >= LONG_STEPS
 
 
 def _is_plain(one: Load, extents: dict[Index, int]) -> bool:

@@ -8,7 +8,7 @@ one to ask.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -222,3 +222,23 @@ def leaves(steps: list[Step]) -> Iterator[Leaf]:
                 yield from leaves(step.body)
             case _:
                 yield step
+
+
+def rewrite(steps: list[Step], change: Callable[[Run], Sequence[Step]]) -> None:
+    """Put other steps in the place of each kernel."""
+    found: list[Step] = []
+    for step in steps:
+        match step:
+            case Run():
+                found += change(step)
+                continue
+            case Branch():
+                rewrite(step.then, change)
+                rewrite(step.otherwise, change)
+            case Repeat():
+                rewrite(step.body, change)
+            case While():
+                rewrite(step.condition, change)
+                rewrite(step.body, change)
+        found.append(step)
+    steps[:] = found

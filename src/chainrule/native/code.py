@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.native import ir
+from chainrule.native.host import AVX512, host_machine
 
 WORD = ir.IntType(64)
 POINTER = ir.PointerType()
@@ -54,6 +55,23 @@ def first_lanes(builder: ir.IRBuilder, value: Any, count: int) -> Any:
     if value.type.count == count:
         return value
     return builder.shuffle_vector(value, value, shuffle(range(count)))
+
+
+def load_first(builder: ir.IRBuilder, pointer: Any, kind: ir.Type, count: int, lanes: int, align: int) -> Any:
+    """The first lanes of a vector from memory that may end behind them, and zeros."""
+    if count & (count - 1) and align >= 4 and host_machine().has(*AVX512):
+        return _masked_load(builder, pointer, kind, count, lanes, align)
+    found = builder.load(pointer, typ=ir.VectorType(kind, count), align=align)
+    return widened(builder, found, lanes)
+
+
+def _masked_load(builder: ir.IRBuilder, pointer: Any, kind: ir.Type, count: int, lanes: int, align: int) -> Any:
+    vector, flags = ir.VectorType(kind, lanes), ir.VectorType(ir.IntType(1), lanes)
+    shape = ir.FunctionType(vector, [POINTER, ir.IntType(32), flags, vector])
+    name = f"llvm.masked.load.v{lanes}{'i' if isinstance(kind, ir.IntType) else 'f'}{align * 8}.p0"
+    function = builder.module.globals.get(name) or ir.Function(builder.module, shape, name)
+    mask = ir.Constant(flags, [lane < count for lane in range(lanes)])
+    return builder.call(function, [pointer, ir.Constant(ir.IntType(32), align), mask, ir.Constant(vector, None)])
 
 
 def counted(

@@ -21,8 +21,11 @@ _STRIDED = 1.2  # each vector that a load with a stride spans
 _SCATTERED = 0.75  # a lane that is loaded by itself, in vectors
 _ACROSS = 8  # adding up the lanes of one vector
 _OVERHEAD = 2.0  # cycles of a step of a fold beside its arithmetic, as measured
+_LINE, _NEAR_LINES = 2.0, 8  # cycles for a line from the second cache; lines that neighbours are apart
 _NEAR_BYTES, _FAR_BYTES, _MANY_TILES = 16_384, 512, 4
 _FEW_ROWS, _MANY_COLUMNS = 512, 16
+_LARGE = 1 << 17  # steps of a nest that is worth several threads, whatever its tile
+_SHORT = 4  # results of a tile without a fold
 _PLAIN = {"add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum", "select", "fma"}
 
 
@@ -133,11 +136,12 @@ def _tile(
 ) -> tuple[tuple[tuple[Axis, int], ...], int]:
     """The rows and vectors of the tile that takes the fewest cycles for a step of the fold."""
     if nest.fold is None:
-        return (), 1
+        return _together(nest, along), 1
     columns = 1 if across else math.ceil(along.extent / lanes)
     if any(isinstance(one, Apply) and one.function not in _PLAIN for one in in_order([nest.fold.value])):
         return (), min(columns, 2)
     moving = [uses(load, nest.facts) for load in nest.loads(nest.fold.value)]
+    far = [_far_apart(load) for load in nest.loads(nest.fold.value)] if across else None
     others = [axis for axis in nest.outer if axis is not along and axis.extent > 1]
     shared = [axis for axis in others if any(axis.index not in used for used in moving)]
     pairs = [(), *((axis,) for axis in shared), *itertools.combinations(shared, 2)]
@@ -147,7 +151,7 @@ def _tile(
             if any(count == 1 for count in rows):
                 continue
             for vectors in range(1, min(columns, 4) + 1):
-                time = _time(moving, along, columns, vectors, list(zip(axes, rows, strict=True)), across, registers)
+                time = _time(moving, far, along, columns, vectors, list(zip(axes, rows, strict=True)), registers)
                 if by_columns:
                     time *= _unevenness(math.ceil(columns / vectors))
                 if (time, math.prod(rows)) < best[:2]:
@@ -160,25 +164,51 @@ def _unevenness(tiles: int) -> float:
     return math.ceil(tiles / 4) * 4 / tiles
 
 
+def _far_apart(load: Load) -> frozenset[Index]:
+    """The indices that move a load so far that no line of memory near to it is read again by the next steps."""
+    near = _NEAR_LINES * 64 // load.dtype.itemsize
+    return frozenset(index for index, by in address(load.operands, load.buffer.shape).indices.items() if abs(by) > near)
+
+
+def _together(nest: Nest, along: Axis) -> tuple[tuple[Axis, int], ...]:
+    """Short axes whose elements read the same, or stand next to each other between those of the lanes: in one tile."""
+    found: list[tuple[Axis, int]] = []
+    steps = [place.indices for place in nest.addresses()]
+    moving = [used for load in nest.loads() if along.index in (used := uses(load, nest.facts))]
+    for axis in reversed(nest.outer[1:]):
+        few = axis.extent > 1 and axis.extent * math.prod(rows for _, rows in found) <= _SHORT
+        woven = any(abs(one.get(along.index, 0)) == axis.extent and one.get(axis.index) == 1 for one in steps)
+        shared = any(axis.index not in used for used in moving)
+        if axis is not along and few and (woven or shared):
+            found.append((axis, axis.extent))
+    return tuple(reversed(found))
+
+
 def _row_counts(nest: Nest, axis: Axis, by_columns: bool) -> list[int]:
     """Powers of two, so that tiles fit into grains; an axis that is not shared out may have others, and a short one may
     be a tile of its own."""
     counts = {rows for rows in ((1, 2, 4, 6, 8) if by_columns else (1, 2, 4, 8)) if rows <= axis.extent}
-    if axis.extent < 8 and (axis.index is not nest.outer[0].index or len(nest.outer) == 1):
-        counts.add(axis.extent)
+    shared_out = axis.index is nest.outer[0].index and len(nest.outer) > 1
+    if shared_out and not by_columns and nest.domain >= _LARGE:
+        grain = grain_of(nest.leading_extent) * (axis.extent // nest.leading_extent)
+        counts = {rows for rows in counts if grain % rows == 0}
+    if axis.extent < 8 and not shared_out:
+        counts |= {rows for rows in range(1, axis.extent + 1) if axis.extent % rows == 0}
     return sorted(counts)
 
 
 def _time(
     moving: list[frozenset[Index]],
+    far: list[frozenset[Index]] | None,
     along: Axis,
     columns: int,
     vectors: int,
     rows: list[tuple[Axis, int]],
-    across: bool,
     registers: int,
 ) -> float:
-    """The cycles of one step of the fold for all results along the axes of a tile."""
+    """The cycles of one step of the fold for all results along the axes of a tile. `far` is given where lanes are
+    steps, so that each load is of a line of its own: the indices by which that line is another one."""
+    across = far is not None
     held = vectors * math.prod(count for _, count in rows)
     loads = 0
     for used in moving:
@@ -188,7 +218,8 @@ def _time(
         return math.inf
     tiles = math.ceil(columns / vectors) * math.prod(math.ceil(axis.extent / count) for axis, count in rows)
     ragged = sum(axis.extent % count > 0 for axis, count in rows) + (columns % vectors > 0)
-    cycles = max(held / 2, loads / 2, 1.0 if across else 4.0) + _OVERHEAD
+    lines = sum(math.prod(count for axis, count in rows if axis.index in apart) for apart in far or ())
+    cycles = max(held / 2, loads / 2, _LINE * lines, 1.0 if across else 4.0) + _OVERHEAD
     missing = math.prod(axis.extent for axis, _ in rows)
     return tiles * cycles / (columns * missing) * (1 + held / 1000 + ragged / 50)
 

@@ -7,14 +7,15 @@ its products once. What does not move along the lanes stays one number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chainrule.loops import Apply, Buffer, Cast, Constant, Index, Load, Scalar
 from chainrule.loops.affine import Affine, address, uses
 from chainrule.native import ir
-from chainrule.native.code import WORD, first_lanes, number, shuffle, splat, widened
+from chainrule.native.code import WORD, first_lanes, load_first, number, shuffle, splat, widened
 from chainrule.native.scalar_code import emit_cast, emit_function, llvm_type, memory_type
+from chainrule.types import size_of
 
 Shift = Mapping[Index, int]
 NOWHERE: Shift = {}
@@ -22,7 +23,8 @@ _NEAR_STRIDE = 4  # elements so far apart are read together, with those between 
 
 
 class Point:
-    """Emits expressions where `bases` says the indices are. `along` is the index that the lanes follow."""
+    """Emits expressions where `bases` says the indices are. `along` is the index that the lanes follow; the indices in
+    `whole` are at 0, and shifts go through all of their axes."""
 
     def __init__(
         self,
@@ -32,21 +34,23 @@ class Point:
         along: Index | None = None,
         lanes: int = 1,
         facts: dict[Scalar, frozenset[Index]] | None = None,
+        whole: frozenset[Index] = frozenset(),
     ) -> None:
         self.builder, self.pointers, self.bases = builder, pointers, bases
-        self.along, self.lanes = along, lanes
+        self.along, self.lanes, self.whole = along, lanes, whole
         self.facts = {} if facts is None else facts
         self.known: dict[Any, Any] = {}
         self.accumulators: dict[Any, Any] = {}
 
     def at(self, bases: Mapping[Index, Any]) -> Point:
         """The same with some indices elsewhere; what was emitted here is not known there."""
-        return Point(self.builder, self.pointers, {**self.bases, **bases}, self.along, self.lanes, self.facts)
+        bases = {**self.bases, **bases}
+        return Point(self.builder, self.pointers, bases, self.along, self.lanes, self.facts, self.whole)
 
     def with_buffer(self, buffer: Buffer, pointer: Any) -> Point:
         """The same with one buffer more."""
         pointers = {**self.pointers, buffer: pointer}
-        return Point(self.builder, pointers, self.bases, self.along, self.lanes, self.facts)
+        return Point(self.builder, pointers, self.bases, self.along, self.lanes, self.facts, self.whole)
 
     # ------------------------------------------------------------------------------------------------- values
 
@@ -127,10 +131,11 @@ class Point:
             pointer = self._pointer(buffer, place, shift)
             if moving == -1:
                 pointer = build.gep(pointer, [number(1 - count)], source_etype=kind)
-            found = build.load(pointer, typ=ir.VectorType(kind, count), align=buffer.dtype.itemsize)
+            found = load_first(build, pointer, kind, count, self.lanes, buffer.dtype.itemsize)
             if moving == -1:
-                found = build.shuffle_vector(found, found, shuffle(range(count - 1, -1, -1)))
-            return self._truth(widened(build, found, self.lanes), buffer)
+                reverse = [*range(count - 1, -1, -1), *range(count, self.lanes)]
+                found = build.shuffle_vector(found, found, shuffle(reverse))
+            return self._truth(found, buffer)
         if abs(moving) in range(2, _NEAR_STRIDE + 1):
             return self._truth(self._load_strided(load, place, shift, count, moving), buffer)
         result: Any = ir.Constant(ir.VectorType(kind, self.lanes), None)
@@ -141,6 +146,10 @@ class Point:
     def _load_strided(self, load: Load, place: Affine, shift: Shift, count: int, stride: int) -> Any:
         """Elements that stand some places apart: what they span, of which every so many is kept."""
         build, kind = self.builder, memory_type(load.buffer.dtype)
+        position = self._position(load.buffer, place, shift, stride)
+        if position is not None:
+            pointer = build.gep(self._pointer(load.buffer, place, shift), [number(-position)], source_etype=kind)
+            return self._unwoven(pointer, load.buffer, count, position)
         span = (count - 1) * abs(stride) + 1
         pointer = self._pointer(load.buffer, place, shift)
         if stride < 0:
@@ -148,6 +157,25 @@ class Point:
         whole = build.load(pointer, typ=ir.VectorType(kind, span), align=load.buffer.dtype.itemsize)
         kept = range(0, span, stride) if stride > 0 else range(span - 1, -1, stride)
         return widened(build, build.shuffle_vector(whole, whole, shuffle(kept)), self.lanes)
+
+    def _position(self, buffer: Buffer, place: Affine, shift: Shift, stride: int | None) -> int | None:
+        """0 or 1: which of two neighbours each lane is at, where memory is all such pairs; None where it is not."""
+        if stride != 2 or size_of(buffer.shape) % 2:
+            return None
+        others = (by for index, by in place.indices.items() if index not in self.whole)
+        if any(by % 2 for by in (*others, *place.others.values())):
+            return None
+        return (place.constant + sum(by * shift.get(index, 0) for index, by in place.indices.items())) % 2
+
+    def _unwoven(self, pointer: Any, buffer: Buffer, count: int, position: int) -> Any:
+        """One of each of so many pairs of neighbours: two vectors that the other one is found in as well."""
+        build, kind, lanes = self.builder, memory_type(buffer.dtype), self.lanes
+        halves = []
+        for first in range(0, 2 * count, lanes):
+            start, some = build.gep(pointer, [number(first)], source_etype=kind), min(lanes, 2 * count - first)
+            halves.append(load_first(build, start, kind, some, lanes, buffer.dtype.itemsize))
+        kept = [2 * lane + position for lane in range(count)]
+        return build.shuffle_vector(halves[0], halves[-1], shuffle([*kept, *[kept[-1]] * (lanes - count)]))
 
     def _moving(self, place: Affine) -> int | None:
         """By how much an address moves from lane to lane; None if it does not, 0 if that differs."""
@@ -178,13 +206,11 @@ class Point:
 
     def store(self, buffer: Buffer, indices: Any, value: Any, shift: Shift = NOWHERE, count: int | None = None) -> None:
         """Set the elements at a point."""
-        build, kind = self.builder, memory_type(buffer.dtype)
+        build = self.builder
         count = self.lanes if count is None else count
         place = address(indices, buffer.shape)
         moving = self._moving(place)
-        if buffer.dtype.kind == "b":
-            byte = ir.VectorType(kind, value.type.count) if isinstance(value.type, ir.VectorType) else kind
-            value = build.zext(value, byte)
+        value = self._in_memory(value, buffer)
         if moving is None:
             if isinstance(value.type, ir.VectorType):
                 value = build.extract_element(value, ir.Constant(ir.IntType(32), count - 1))
@@ -197,3 +223,37 @@ class Point:
             return
         for lane, pointer in enumerate(self._lane_pointers(buffer, place, shift, count)):
             build.store(build.extract_element(value, ir.Constant(ir.IntType(32), lane)), pointer)
+
+    def store_all(self, buffer: Buffer, indices: Any, values: Sequence[tuple[Shift, int | None, Any]]) -> None:
+        """Set the elements at several points; two that are neighbours, lane by lane, as one row."""
+        place = address(indices, buffer.shape)
+        rows: dict[tuple[int, int | None], dict[int, tuple[Shift, Any]]] = {}
+        for shift, count, value in values:
+            position = self._position(buffer, place, shift, self._moving(place))
+            at = sum(by * shift.get(index, 0) for index, by in place.indices.items())
+            if position is None:
+                self.store(buffer, indices, value, shift, count)
+            else:
+                rows.setdefault((at - position, count), {})[position] = shift, value
+        for (_, count), row in rows.items():
+            if len(row) == 2:
+                self._store_woven(buffer, place, *row[0], row[1][1], self.lanes if count is None else count)
+            else:
+                for shift, value in row.values():
+                    self.store(buffer, indices, value, shift, count)
+
+    def _store_woven(self, buffer: Buffer, place: Affine, shift: Shift, low: Any, high: Any, count: int) -> None:
+        """Store the lanes of two vectors in turn."""
+        build = self.builder
+        low, high = (splat(build, self._in_memory(one, buffer), self.lanes) for one in (low, high))
+        turns = [lane + half for lane in range(count) for half in (0, self.lanes)]
+        row = build.shuffle_vector(low, high, shuffle(turns))
+        build.store(row, self._pointer(buffer, place, shift), align=buffer.dtype.itemsize)
+
+    def _in_memory(self, value: Any, buffer: Buffer) -> Any:
+        """A value as memory holds it: truth in bytes."""
+        if buffer.dtype.kind != "b":
+            return value
+        byte = memory_type(buffer.dtype)
+        kind = ir.VectorType(byte, value.type.count) if isinstance(value.type, ir.VectorType) else byte
+        return self.builder.zext(value, kind)

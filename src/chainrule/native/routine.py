@@ -31,8 +31,10 @@ from chainrule.native.barrier import emit_barrier, emit_share
 from chainrule.native.calls import CALLS
 from chainrule.native.code import POINTER, WORD, counted, number, stack
 from chainrule.native.kernel import Emitter
+from chainrule.native.mapping import grain_of
 from chainrule.native.share import Shares
 from chainrule.native.state import FAILED, FAULT, REFUSED
+from chainrule.native.strips import Strip, strips
 
 # LLVM's time grows faster than a function, so in a long program small kernels stay functions.
 MOST_KERNELS_INLINED = 150
@@ -57,6 +59,7 @@ class Routine:
 
     def __init__(self, program: Program, shares: Shares, module: ir.Module, width: int) -> None:
         self.program, self.shares = program, shares
+        self.strips = strips(program.steps, shares, width)
         kernels = sum(isinstance(step, Run) for step in leaves(program.steps))
         self.emitter = Emitter(module, width, inline=kernels <= MOST_KERNELS_INLINED)
         self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER, WORD, WORD]), "run")
@@ -115,8 +118,14 @@ class Routine:
     # --------------------------------------------------------------------------------------------------- steps
 
     def _steps(self, steps: Sequence[Step]) -> None:
+        done: set[Step] = set()
         for step in steps:
             self._barrier(step in self.shares.before)
+            if step in self.strips:
+                self._strip(self.strips[step])
+                done.update(self.strips[step].steps)
+            if step in done:
+                continue
             match step:
                 case Run():
                     with self._by(step):
@@ -140,13 +149,25 @@ class Routine:
                 case While():
                     self._while(step)
 
-    def _run(self, step: Run) -> None:
+    def _strip(self, strip: Strip) -> None:
+        """Each grain of a thread's rows through all of some kernels."""
+        grains = number(-(-strip.rows // grain_of(strip.rows)))
+        start, stop = emit_share(self.builder, grains, self.thread, self.threads, 1)
+
+        def body(index: Any, _: Any) -> list[Any]:
+            for step in strip.steps:
+                self._run(step, (index, grains))
+            return []
+
+        counted(self.builder, start, stop, 1, [], body, guarded=True)
+
+    def _run(self, step: Run, share: tuple[Any, Any] | None = None) -> None:
         places: dict[Place, int] = {}
         shared = [places.setdefault(place.joined, len(places)) for place in step.places]
         split = self.shares.ways.get(step) == "split"
         function = self.emitter.function(step.kernel, shared, split)
-        share = [self.thread, self.threads] if split else []
-        self.builder.call(function, [*(self.pointer(place) for place in places), self.scratch, *share])
+        given = share or (self.thread, self.threads) if split else ()
+        self.builder.call(function, [*(self.pointer(place) for place in places), self.scratch, *given])
 
     def _copy(self, step: Copy) -> None:
         size = step.target.bytes

@@ -25,7 +25,7 @@ from typing import Literal, TypeAlias
 from chainrule.loops import Buffer, Load, Scalar, in_order, scalars_of, statements
 from chainrule.loops.affine import affine
 from chainrule.lower.cost import weigh
-from chainrule.lower.join import accesses, blocks
+from chainrule.lower.join import accesses, blocks, every
 from chainrule.lower.program import (
     SMALL_BYTES,
     Branch,
@@ -44,8 +44,9 @@ from chainrule.native.mapping import choose, panel_bytes, splits
 from chainrule.native.nest import Nest, recognise
 
 Way: TypeAlias = Literal["each", "split", "one"]
-WORTH_SPLITTING, WORTH_THREADS = 1_000.0, 60_000.0  # nanoseconds
+WORTH_SPLITTING, WORTH_MEETING, WORTH_THREADS = 1_000.0, 10_000.0, 60_000.0  # nanoseconds
 _NANOSECONDS_A_RESULT, _NANOSECONDS_A_STEP = 0.35, 0.12
+FAR_BYTES, _NANOSECONDS_A_FAR_BYTE = 1 << 18, 0.03  # what the nearest caches do not hold
 _UNKNOWN_STEPS = 10
 
 
@@ -81,11 +82,18 @@ def share(program: Program, width: int) -> Shares:
     }
     shares.own = {
         place
-        for step in _every(program.steps)
+        for step in every(program.steps)
         for group in accesses(step)
         for place in (one.root for one in group)
         if place.kind == "local" and place.bytes <= SMALL_BYTES and (place not in called or not shares.threaded)
     }
+    if shares.threaded:
+        shares.own -= {
+            place.root
+            for step in leaves(program.steps)
+            if isinstance(step, Run) and run_nanoseconds(step, width) >= WORTH_MEETING and split_nest(step, width)
+            for place in step.writes
+        }
     shares.scratch = max(
         (scratch_of(step, width) for step in leaves(program.steps) if isinstance(step, Run)), default=0
     )
@@ -120,15 +128,6 @@ def _spread(program: Program, shares: Shares, width: int) -> None:
         shares.spread[loop] = {place for place, by in users.items() if by == {loop} and place.kind == "local"}
         written = {place.root for step in leaves(loop.body) for place in accesses(step)[1]}
         shares.own -= written - shares.spread[loop]  # what several threads write parts of, they write in one memory
-
-
-def _every(steps: Sequence[Step]) -> list[Step]:
-    found: list[Step] = []
-    for step in steps:
-        found.append(step)
-        for block in blocks(step):
-            found += _every(block)
-    return found
 
 
 def scratch_of(step: Run, width: int) -> int:
@@ -177,7 +176,8 @@ def run_nanoseconds(step: Run, width: int) -> float:
         total += results * sum(1 + weigh(store.value) for store in nest.stores) * _NANOSECONDS_A_RESULT
         if nest.fold is not None:
             total += nest.domain / vector * (1 + weigh(nest.fold.value)) * _NANOSECONDS_A_STEP
-    return total
+    touched = sum({place.joined: place.joined.bytes for place in step.places}.values())
+    return max(total, touched * _NANOSECONDS_A_FAR_BYTE) if touched >= FAR_BYTES else total
 
 
 # ---------------------------------------------------------------------------------------------------------- barriers
@@ -239,7 +239,7 @@ class _Walk:
             return False
         if new.way == old.way == "one":
             return False
-        same_rows = new.rows is not None and new.rows == old.rows and new.place is old.place
+        same_rows = new.rows is not None and new.rows == old.rows and _same_memory(new.place, old.place)
         return not (new.way == old.way == "split" and same_rows)
 
     def _touches(self, step: Step) -> tuple[Way, list[_Touch]]:
@@ -250,12 +250,20 @@ class _Walk:
         way: Way = "one" if shared_writes or isinstance(step, Evaluate | Call) else "each"
         rows: dict[Place, Rows] = {}
         if isinstance(step, Run) and len(shared_writes) == len([p for p in writes if p.root is not self.fault]):
-            nest = _split_nest(step, self.width)
+            nest = split_nest(step, self.width)
             if nest is not None and shared_writes:
                 way, rows = "split", {} if choose(nest, self.width).by_columns else _rows(step, nest)
         found = [_Touch(place.joined, way, rows.get(place.joined), False) for place in reads]
         found += [_Touch(place.joined, way, rows.get(place.joined), True) for place in writes]
         return way, [one for one in found if one.place.root not in self.shares.own and one.place.root is not self.fault]
+
+
+def _same_memory(one: Place, other: Place) -> bool:
+    """Whether two places are one piece of memory, so that equal shares of their rows are as well."""
+    if one is other:
+        return True
+    local = one.base is other.base is None and one.kind == other.kind == "local"
+    return local and one.offset == other.offset and one.bytes == other.bytes
 
 
 def overlap(one: Place, other: Place) -> bool:
@@ -268,7 +276,7 @@ def overlap(one: Place, other: Place) -> bool:
     return one.offset < other.offset + other.bytes and other.offset < one.offset + one.bytes
 
 
-def _split_nest(step: Run, width: int) -> Nest | None:
+def split_nest(step: Run, width: int) -> Nest | None:
     """The one nest of a kernel whose rows are worth sharing out."""
     if len(step.kernel.body) != 1 or run_nanoseconds(step, width) < WORTH_SPLITTING:
         return None

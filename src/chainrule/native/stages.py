@@ -7,8 +7,11 @@ from collections.abc import Callable
 from chainrule.graph import Graph
 from chainrule.lower.arena import lay_out_arena
 from chainrule.lower.block import lower_steps
+from chainrule.lower.blocked import block_rows
 from chainrule.lower.expand import expand
 from chainrule.lower.join import join
+from chainrule.lower.pack import pack_operands
+from chainrule.lower.part import part_folds
 from chainrule.lower.program import Program
 from chainrule.native.calls import scratch_bytes
 from chainrule.native.engine import assembly, optimized_ir
@@ -25,8 +28,20 @@ def _join(graph: Graph) -> Program:
     return join(_fuse(graph))
 
 
+def _block(graph: Graph) -> Program:
+    return block_rows(_join(graph))
+
+
+def _part(graph: Graph) -> Program:
+    return part_folds(_block(graph))
+
+
+def _pack(graph: Graph) -> Program:
+    return pack_operands(_part(graph))
+
+
 def _arena(graph: Graph) -> Program:
-    return lay_out_arena(_join(graph))
+    return lay_out_arena(_pack(graph))
 
 
 def llvm_ir(graph: Graph) -> str:
@@ -39,6 +54,9 @@ STAGES: dict[str, Callable[[Graph], str]] = {
     "expand": lambda graph: str(expand(graph)),
     "fuse": lambda graph: str(_fuse(graph)),
     "join": lambda graph: str(_join(graph)),
+    "block": lambda graph: str(_block(graph)),
+    "part": lambda graph: str(_part(graph)),
+    "pack": lambda graph: str(_pack(graph)),
     "arena": lambda graph: str(_arena(graph)),
     "llvm": llvm_ir,
     "optimized": lambda graph: optimized_ir(llvm_ir(graph)),

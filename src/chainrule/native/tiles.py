@@ -46,7 +46,8 @@ class Tiler:
         self.plan: Plan = choose(nest, width)
         along = self.plan.along.index if self.plan.along is not None else None
         still = {index: number(0) for index in nest.merged}
-        self.point = Point(builder, pointers, {**bases, **still}, along, self.plan.lanes, nest.facts)
+        whole = frozenset(axis.index for axis, rows in self.plan.downs if rows == axis.extent)
+        self.point = Point(builder, pointers, {**bases, **still}, along, self.plan.lanes, nest.facts, whole)
         self.partial = False
         if nest.fold is not None:
             self.folds = Folds(builder, nest, self.plan, nest.fold)
@@ -141,7 +142,7 @@ class Tiler:
         if self.bounds is not None and self.bounds[0] is index and not plan.by_columns:
             vectors = 1  # a share is whole vectors, and not whole tiles
         width = lanes * vectors
-        written = _UNROLLED if self._is_short() else 1
+        written = _UNROLLED if self._is_short() and not plan.downs else 1
         self.partial = False
         for base in self._each(plan.along, width, written):
             self._rows(self._with_panels(point.at({index: base}), vectors), [lanes] * vectors)
@@ -285,8 +286,7 @@ class Tiler:
             for (shift, count), final in zip(shifts, finals, strict=True):
                 self._finish(point, fold, shift, count, final)
             return
-        for shift, count in shifts:
-            self._store_all(point, shift, count)
+        self._store_all(point, shifts)
 
     def _transpose(self, point: Point, along: Axis, crossed: Axis) -> None:
         """A square block of a copy: read along the crossed axis, written along the lanes."""
@@ -317,10 +317,11 @@ class Tiler:
             return
         folded = fold.buffer[fold.indices]
         point.accumulators[point.key(folded, shift, point.lanes if count is None else count)] = final
-        self._store_all(point, shift, count)
+        self._store_all(point, [(shift, count)])
 
-    def _store_all(self, point: Point, shift: dict[Index, int], count: int | None) -> None:
+    def _store_all(self, point: Point, shifts: Sequence[tuple[dict[Index, int], int | None]]) -> None:
         """Everything is computed before anything is stored, so a result may be where an operand was."""
-        values = [point.value(store.value, shift, count) for store in self.nest.stores]
-        for store, value in zip(self.nest.stores, values, strict=True):
-            point.store(store.buffer, store.indices, value, shift, count)
+        values = [[point.value(store.value, *shift) for shift in shifts] for store in self.nest.stores]
+        for store, found in zip(self.nest.stores, values, strict=True):
+            made = [(*shift, value) for shift, value in zip(shifts, found, strict=True)]
+            point.store_all(store.buffer, store.indices, made)

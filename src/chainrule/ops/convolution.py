@@ -18,7 +18,7 @@ import numpy as np
 from chainrule.errors import ArgumentError, DtypeError, ShapeError
 from chainrule.graph import Composed, Fold, Linear, Operation, Sample, constant
 from chainrule.ops.samples import F
-from chainrule.ops.slices import Range, slice_, whole, write_slice
+from chainrule.ops.slices import Range, cut, whole, write_slice
 from chainrule.ops.window import Lengths, Padding, slide_lengths, spread_length, strided
 from chainrule.types import ArrayType
 
@@ -123,7 +123,7 @@ def _padded(x: Any, w: Any, *, padding: Padding, input_dilation: Lengths, **rest
     sources, targets, lengths = _spreading(x.shape[3:], padding, input_dilation)
     zeros: Any = np.broadcast_to(constant(0, x.dtype), (*x.shape[:3], *lengths))
     lead = tuple(map(whole, x.shape[:3]))
-    spread = write_slice(zeros, slice_(x, ranges=(*lead, *sources)), ranges=(*lead, *targets))
+    spread = write_slice(zeros, cut(x, (*lead, *sources)), ranges=(*lead, *targets))
     return convolution(spread, w, **settings(len(lengths), **rest))
 
 

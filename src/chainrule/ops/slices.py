@@ -86,8 +86,7 @@ def _written(x: Any, values: Any, *, ranges: Ranges) -> Any:
 
 
 def _write_statements(result: Any, x: Any, values: Any, *, ranges: Ranges) -> Iterator[Statement]:
-    """All elements of x, and then the values over those that they replace."""
-    yield from each(result.shape, lambda index: store(result, index, x[index]))
+    """The values over the elements of x that they replace."""
 
     def replaced(index: tuple[Any, ...]) -> Statement:
         places = tuple(start + i * step for i, (start, _, step) in zip(index, ranges, strict=True))
@@ -141,7 +140,7 @@ write_slice = Operation(
     exact=_written,
     derivative=Linear(_adjoint_of_write, jointly=True),
     batch=_batch_write,
-    lowering=Statements(_write_statements),
+    lowering=Statements(_write_statements, over=0),
     latex=r"\operatorname{{write}}({0}, {1})",
     samples=lambda: [
         Sample(F([1, 2, 3], [4, "1/5", 6]), F([7, "-1/2"]), ranges=((1, 1, 1), (2, 2, -2))),

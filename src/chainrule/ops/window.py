@@ -6,6 +6,7 @@ Dumoulin and Visin, A guide to convolution arithmetic for deep learning (2016), 
 from __future__ import annotations
 
 import itertools
+import math
 import operator
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.graph import Element, Linear, Operation, Sample, Statements
+from chainrule.graph import Composed, Element, Linear, Operation, Sample, Statements
 from chainrule.loops import Statement, each, fill, store
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType
@@ -155,6 +156,25 @@ def _source(index: tuple[Any, ...], rank: int, stride: Lengths) -> tuple[Any, ..
     return *index[:lead], *(t * step + k for t, step, k in zip(places, stride, within, strict=True))
 
 
+def _parted(lengths: Sequence[int], window: Lengths, stride: Lengths) -> Lengths | None:
+    """The lengths (place, position, place, position...) of axes whose windows neither meet nor leave a gap."""
+    if window != stride:
+        return None
+    return tuple(itertools.chain(*((n // k, k) for n, k in zip(lengths, window, strict=True))))
+
+
+def _windows_parted(x: Any, *, window: Lengths, stride: Lengths) -> Any:
+    """Windows side by side: each axis made two, of places and of positions."""
+    lead, rank = x.ndim - len(window), len(window)
+    parted = _parted(x.shape[lead:], window, stride)
+    if parted is None:
+        return None
+    whole = tuple(slice(0, n // k * k) for n, k in zip(x.shape[lead:], window, strict=True))
+    x = x[..., *whole] if any(n % k for n, k in zip(x.shape[lead:], window, strict=True)) else x
+    order = (*range(lead), *range(lead, lead + 2 * rank, 2), *range(lead + 1, lead + 2 * rank, 2))
+    return np.transpose(np.reshape(x, (*x.shape[:lead], *parted)), order)
+
+
 def _windows_exactly(x: Any, *, window: Lengths, stride: Lengths) -> Any:
     lead = x.ndim - len(window)
     places = _places(x.shape[lead:], window, stride)
@@ -175,8 +195,9 @@ windows = Operation(
         lambda g, k, x, *, window, stride: overlap_add(g, lengths=x.shape[x.ndim - len(window) :], stride=stride)
     ),
     batch=lambda operands, batched, size, **parameters: windows(operands[0], **parameters),
-    lowering=Element(
-        lambda index, x, *, window, stride: x[_source(index, len(window), stride)],
+    lowering=Composed(
+        _windows_parted,
+        Element(lambda index, x, *, window, stride: x[_source(index, len(window), stride)]),
     ),
     latex=r"\operatorname{{windows}} {0}",
     samples=lambda: [
@@ -233,6 +254,17 @@ def _overlap_statements(result: Any, g: Any, *, lengths: Lengths, stride: Length
         yield from each(g.shape[: lead + rank], added)
 
 
+def _overlap_parted(g: Any, *, lengths: Lengths, stride: Lengths) -> Any:
+    """Windows side by side: places and positions made one axis."""
+    rank = len(lengths)
+    lead = g.ndim - 2 * rank
+    parted = _parted(lengths, g.shape[lead + rank :], stride)
+    if parted is None or math.prod(parted) != math.prod(lengths):
+        return None
+    order = (*range(lead), *itertools.chain(*((lead + k, lead + rank + k) for k in range(rank))))
+    return np.reshape(np.transpose(g, order), (*g.shape[:lead], *lengths))
+
+
 def _overlap_add_exactly(g: Any, *, lengths: Lengths, stride: Lengths) -> Any:
     rank = len(lengths)
     lead = g.ndim - 2 * rank
@@ -253,7 +285,7 @@ overlap_add = Operation(
         lambda g, k, x, *, lengths, stride: windows(g, window=x.shape[x.ndim - len(lengths) :], stride=stride)
     ),
     batch=lambda operands, batched, size, **parameters: overlap_add(operands[0], **parameters),
-    lowering=Statements(_overlap_statements),
+    lowering=Composed(_overlap_parted, Statements(_overlap_statements)),
     latex=r"\operatorname{{overlap}} {0}",
     samples=lambda: [
         Sample(F([[1, 2], ["1/2", -3], [4, 5]]), lengths=(4,), stride=(1,)),

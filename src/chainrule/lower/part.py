@@ -1,0 +1,114 @@
+"""Long folds of few results, in two levels: so that each thread has parts of a sum to do.
+
+Takes a program; leaves it with such a fold as two kernels: one that folds each of some equal parts of an axis, and one
+that folds what these gave. Into how many parts follows from the lengths alone, and with it the order of every sum, so
+the number of threads changes no bit (Demmel and Nguyen, Fast reproducible floating-point summation, 2013, section 4).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from chainrule.loops import (
+    Accumulate,
+    Buffer,
+    Constant,
+    For,
+    Index,
+    Kernel,
+    Load,
+    Statement,
+    Store,
+    accumulate,
+    in_order,
+    loop,
+    scalars_of,
+    statements,
+    store,
+    substitute,
+)
+from chainrule.lower.build import described
+from chainrule.lower.program import Place, Program, Run, rewrite
+from chainrule.types import ArrayType
+
+PARTS = 8
+LONG = 64 * PARTS
+"""Steps of a fold for each of its results, from which on the parts' results are little beside them."""
+MUCH, MANY = 1 << 16, 64
+"""Steps in all that are worth it; rows of the result that threads share out as they are."""
+PART = Index("part")
+
+
+def part_folds(program: Program) -> Program:
+    """Fold in two levels what is long and has few results."""
+    numbers = itertools.count()
+    rewrite(program.steps, lambda run: parted(run, lambda kind: Place(f"parts{next(numbers)}", kind)))
+    return program
+
+
+def parted(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
+    """The kernel, or the two that do the same."""
+    outer, body = _around(run.kernel.body, "parallel")
+    if len(body) < 2 or not isinstance(body[0], Store):
+        return [run]
+    inner, rest = _around(body[1:2], "serial")
+    step, start = rest[0], body[0]
+    if len(rest) > 1 or not isinstance(step, Accumulate) or step.buffer is not start.buffer:
+        return [run]
+    shape, steps = tuple(map(_extent, outer)), math.prod(map(_extent, inner))
+    rows = next((n for n in shape if n > 1), 1)
+    split = next((one for one in inner if _extent(one) % PARTS == 0), None)
+    if split is None or rows >= MANY or steps < LONG or math.prod(shape) * steps < MUCH:
+        return [run]
+    type_ = ArrayType((PARTS, *shape), step.buffer.dtype)
+    parts, place = described("parts", type_.shape, type_.dtype, "output"), new_place(type_)
+    where = PART, *(one.index for one in outer)
+    per = _extent(split) // PARTS
+    value = substitute(step.value, {split.index: PART * per + split.index if per > 1 else PART})
+    shorter = [loop(one.index, per if one is split else one.stop) for one in inner if one is not split or per > 1]
+    first = _within(
+        [loop(PART, PARTS, kind="parallel"), *outer],
+        store(parts, where, start.value),
+        *_within(shorter, accumulate(parts, where, step.combine, value)),
+    )
+    given = replace(parts, role="input")
+    last = _within(outer, start, loop(PART, PARTS, replace(step, value=given[where])), *body[2:])
+    inputs = [(b, p) for b, p in zip(run.kernel.buffers, run.places, strict=True) if b.role != "output"]
+    outputs = [(b, p) for b, p in zip(run.kernel.buffers, run.places, strict=True) if b.role == "output"]
+    return [
+        _run(run.kernel.name, first, [*inputs, (parts, place)]),
+        _run(run.kernel.name, last, [*inputs, (given, place), *outputs]),
+    ]
+
+
+def _around(body: Sequence[Statement], kind: str) -> tuple[list[For], Sequence[Statement]]:
+    """The loops of a kind that stand one in another, with lengths that are known, and what is inside them."""
+    found: list[For] = []
+    while len(body) == 1 and isinstance(one := body[0], For) and one.kind == kind and _extent(one):
+        found.append(one)
+        body = one.body
+    return found, body
+
+
+def _extent(one: For) -> int:
+    """The length of a loop from 0; 0 where that is not known."""
+    plain = isinstance(one.start, Constant) and not one.start.value and isinstance(one.stop, Constant)
+    return int(one.stop.value) if plain else 0  # type: ignore[union-attr]
+
+
+def _within(loops: Sequence[For], *body: Statement) -> tuple[Statement, ...]:
+    """Statements inside loops, the first of which is the outermost."""
+    for one in reversed(loops):
+        body = (replace(one, body=body),)
+    return body
+
+
+def _run(name: str, body: tuple[Statement, ...], buffers: Sequence[tuple[Buffer, Place]]) -> Run:
+    """The kernel of some statements, with those of the buffers that they touch."""
+    touched = {one.buffer for one in statements(body) if isinstance(one, (Store, Accumulate))}
+    touched |= {x.buffer for one in statements(body) for x in in_order(scalars_of(one)) if isinstance(x, Load)}
+    kept = [(buffer, place) for buffer, place in buffers if buffer in touched]
+    return Run(Kernel(name, tuple(b for b, _ in kept), body), tuple(p for _, p in kept))
