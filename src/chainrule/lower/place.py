@@ -87,7 +87,8 @@ def lay_out(order: Sequence[Node], outputs: Collection[Node], forced: Collection
             crowded = depth > DEEPEST or sum(sizes.get(root, 0) for root in roots) > MOST_NODES_IN_A_KERNEL
             cheap = cost <= (LIGHT if _reads_one(node) else CHEAP)
             inside = not crowded and (cost == 0 or not again or (cheap and often <= OFTEN))
-            inside = inside and (not moves or (often <= OFTEN and _falls_apart(node, roots, layout)))
+            found = not moves or (often <= OFTEN and node not in asked and _falls_apart(node, roots, layout))
+            inside = inside and found
         if inside:
             layout.roots[node], depths[node], repeats[node] = roots, depth, often
             for root in roots:
