@@ -34,6 +34,7 @@ ALLOWED_RAISES = {
     "cli/app.py: raise typer.Exit": "the command's way out after --version",
     "cli/app.py: raise _ended": "the command's way out; what it says is that of our error",
     "functions/executable.py: raise self._error": "what the compiler's thread caught, where it is asked for the result",
+    "native/aside.py: raise error": "what another thread caught, where its result is asked for",
     "native/executable.py: raise self.errors.pop": "what a callback raised, carried past the native code between",
     "graph/protocols.py: raise NotImplementedError": "an abstract property or method; its classes define it",
     "graph/protocols.py: raise AttributeError": "Python asks so whether there is an attribute (hasattr, getattr)",

@@ -10,6 +10,7 @@ import pytest
 
 from chainrule.native import aside as module
 from chainrule.native.aside import aside, together
+from chainrule.source import user_location
 
 
 def test_the_result_and_what_is_raised():
@@ -75,6 +76,12 @@ def test_in_the_child_of_a_fork_that_a_signal_made_the_work_is_done():
     while not children:
         time.sleep(0.01)
     assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0
+
+
+def test_errors_name_the_line_that_waits():
+    line = user_location().line + 1
+    found = aside(threading.RLock(), lambda: together([lambda: user_location().line] * 2))
+    assert found == [line] * 2
 
 
 def test_all_are_at_work_at_once():

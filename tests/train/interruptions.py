@@ -91,7 +91,7 @@ def strike_at_random(count, seed):
     striker = subprocess.Popen([sys.executable, "-S", "-c", STRIKER], stdin=pipe, stdout=pipe, text=True)
     for k in range(count):
         kind = list(KINDS)[k % len(KINDS)]
-        striker.stdin.write(f"{random.uniform(0.01, 0.2 if kind != 'slow' else 1.5)}\n")
+        striker.stdin.write(f"{random.uniform(0.01, 0.5 if kind != 'slow' else 1.5)}\n")
         striker.stdin.flush()
         runs = KINDS[kind](ENDLESS)
         ended = time.monotonic()

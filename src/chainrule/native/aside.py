@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, TypeVar
 
+from chainrule.source import located, user_location
+
 T = TypeVar("T")
 _GLANCE = 0.05  # seconds; on Windows a signal is heard when a wait is over
 
@@ -68,8 +70,14 @@ def together(works: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def _start(run: Callable[[], None]) -> threading.Thread | None:
-    """A thread that is at work, if one can be had."""
-    thread = threading.Thread(target=run, name="chainrule-compiler")
+    """A thread that is at work, if one can be had; errors made in it name the user's line that this one is at."""
+    location = user_location()
+
+    def there() -> None:
+        with located(location):
+            run()
+
+    thread = threading.Thread(target=there, name="chainrule-compiler")
     try:
         thread.start()
     except RuntimeError:  # there are too many, or the interpreter is ending

@@ -62,7 +62,7 @@ def object_of(module: llvm.ModuleRef, target: llvm.TargetMachine) -> bytes:
     with ffi.OutputString() as message:
         memory = _free(ffi.lib.LLVMPY_TargetMachineEmitToMemory)(target, module, 1, message)
         if not memory:
-            raise RuntimeError(str(message))
+            return target.emit_object(module)  # which raises what LLVM says
     try:
         return ctypes.string_at(ffi.lib.LLVMPY_GetBufferStart(memory), ffi.lib.LLVMPY_GetBufferSize(memory))
     finally:
