@@ -21,7 +21,7 @@ def _walk(steps: Sequence[Step], written: set[Place], found: list[str]) -> None:
         if isinstance(step, While):
             _walk(step.condition, written, found)
         reads, writes = accesses(step)
-        found += [str(place) for place in reads if place.root.kind == "local" and place.root not in written]
+        found += [str(one) for one in reads if one.bytes and one.root.kind == "local" and one.root not in written]
         written |= {place.root for place in writes}
         match step:
             case Branch():
