@@ -29,6 +29,7 @@ from chainrule.pytree import flatten
 from chainrule.simplify import simplify
 from chainrule.trace import trace_function
 from chainrule.types import ArrayType
+from tests.lower.order import read_too_soon
 
 WIDTHS = (16, 32, 64)
 THREADS = (1, 2, 4, 8)
@@ -169,13 +170,20 @@ def threads(count: int) -> Iterator[None]:
 # ------------------------------------------------------------------------------------------------------------ running
 
 
+def in_order(graph: Graph, scratch: Any = lambda *_: 0) -> Program:
+    """The lowered program, whose steps find what they read."""
+    program = lower(graph, scratch)
+    assert not read_too_soon(program)
+    return program
+
+
 def verified(graph: Graph, scratch: Any = lambda *_: 0) -> Program:
-    """The lowered program, every kernel of which is well formed.
+    """The lowered program in order, every kernel of which is well formed.
 
     A result may also be what a kernel works in: it is checked as a temporary. That all of it is written, the
     interpreter of programs sees. What reads its own earlier results across two axes is beyond the verifier's proofs.
     """
-    program = lower(graph, scratch)
+    program = in_order(graph, scratch)
     for step in leaves(program.steps):
         if isinstance(step, Run) and step.kernel.name not in UNPROVED:
             verify(parse_kernel(str(step.kernel).replace("output ", "temporary ")))
@@ -189,8 +197,7 @@ def compiled(
     kernels are verified if they are to be `proved`."""
     with ExitStack() as stack:
         stack.enter_context(without(*off))
-        if proved:
-            stack.enter_context(mock.patch.object(chainrule.lower, "lower", verified))
+        stack.enter_context(mock.patch.object(chainrule.lower, "lower", verified if proved else in_order))
         stack.enter_context(mock.patch("chainrule.native.build._identity", return_value=None))  # of the cache, if any
         if width is not None:
             stack.enter_context(mock.patch("chainrule.native.build.vector_bytes", return_value=width))
