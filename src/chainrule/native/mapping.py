@@ -144,7 +144,9 @@ def _tile(
 def _row_counts(nest: Nest, axis: Axis) -> list[int]:
     """Powers of two, so that tiles fit into grains; a short axis that is not shared out may be a tile of its own."""
     counts = {rows for rows in (1, 2, 4, 8) if rows <= axis.extent}
-    if axis.extent < 8 and (axis.index is not nest.outer[0].index or len(nest.outer) == 1):
+    if axis.extent >= 64:
+        counts.add(16)  # where a row is one vector, 8 sums are just as many as the processor has under way
+    if axis.extent <= 16 and (axis.index is not nest.outer[0].index or len(nest.outer) == 1):
         counts.add(axis.extent)
     return sorted(counts)
 
