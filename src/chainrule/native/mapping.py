@@ -19,6 +19,7 @@ from chainrule.native.transpose import crossed_axis
 _STRIDED = 1.2  # each vector that a load with a stride spans
 _SCATTERED = 0.75  # a lane that is loaded by itself, in vectors
 _ACROSS = 8  # adding up the lanes of one vector
+_WIDE = 0.05  # cycles by which a whole vector is slower to load than one number for all its lanes
 _NEAR_BYTES, _FAR_BYTES, _MANY_TILES = 16_384, 512, 4
 _PLAIN = {"add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum", "select", "fma"}
 
@@ -162,15 +163,16 @@ def _time(
 ) -> float:
     """The cycles of one step of the fold for all results along the axes of a tile."""
     held = vectors * math.prod(count for _, count in rows)
-    loads = 0
+    loads = wide = 0
     for used in moving:
         times = math.prod(count for axis, count in rows if axis.index in used)
         loads += times * (vectors if along.index in used and not across else 1)
+        wide += times * vectors if along.index in used and not across else 0
     if held + (vectors if not across else min(4, loads)) + 2 > registers:
         return math.inf
     tiles = math.ceil(columns / vectors) * math.prod(math.ceil(axis.extent / count) for axis, count in rows)
     ragged = sum(axis.extent % count > 0 for axis, count in rows) + (columns % vectors > 0)
-    cycles = max(held / 2, loads / 2, 1.0 if across else 4.0) + 0.5
+    cycles = max(held / 2, loads / 2, 1.0 if across else 4.0) + 0.3 + _WIDE * wide
     missing = math.prod(axis.extent for axis, _ in rows)
     return tiles * cycles / (columns * missing) * (1 + held / 1000 + ragged / 50)
 
