@@ -22,7 +22,7 @@ GRAPHS, RUNS = 100, 20
 
 def main() -> None:
     """Print the digest."""
-    share.WORTH_SPLITTING = share.WORTH_THREADS = 0.0
+    share.WORTH_SPLITTING = share.WORTH_THREADS = share.LEAST_GAIN = 0.0
     digest = hashlib.sha256()
     for number in range(GRAPHS):
         add(digest, graph_results(number))

@@ -151,6 +151,7 @@ def everything_split() -> Iterator[None]:
     with (
         mock.patch("chainrule.native.share.WORTH_SPLITTING", 0.0),
         mock.patch("chainrule.native.share.WORTH_THREADS", 0.0),
+        mock.patch("chainrule.native.share.LEAST_GAIN", 0.0),
     ):
         yield
 

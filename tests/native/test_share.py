@@ -120,6 +120,16 @@ def test_work_that_does_not_repay_it_is_for_one():
     assert "split" in {shares.ways[step] for step in leaves(program.steps)}
 
 
+def test_threads_that_hand_on_more_than_they_gain_are_not_used():
+    def turned(x):
+        return cr.scan(lambda c, _: ((np.tanh(c) * 0.5).T, None), x, None, length=1000)[0]
+
+    small, large = (shared(turned, numbers(size, size), split=False)[1] for size in (48, 400))
+    assert small.nanoseconds > WORTH_THREADS
+    assert not small.threaded
+    assert large.threaded
+
+
 def test_ways():
     assert ways(lambda x: np.exp(x), X) == ["split"]
     assert ways(lambda x: np.sum(x), X)[0] == "each"

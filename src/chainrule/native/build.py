@@ -21,7 +21,7 @@ import numpy as np
 
 from chainrule.graph import Constant, Graph, print_graph
 from chainrule.native.engine import Compiled, compile_ir, load_compiled
-from chainrule.native.host import vector_bytes
+from chainrule.native.host import thread_count, vector_bytes
 
 if TYPE_CHECKING:
     from chainrule.lower.program import Evaluate, Program
@@ -62,7 +62,14 @@ def build(graph: Graph) -> Built:
 def _identity(graph: Graph) -> str | None:
     """The text that the cache knows a graph's code by; None where its constants are too large to be carried."""
     carried = sum(node.value.nbytes for part in _graphs(graph) for node in part.nodes if isinstance(node, Constant))
-    return f"graph {vector_bytes()} {print_graph(graph, whole=True)}" if carried <= _MOST_CARRIED else None
+    if carried > _MOST_CARRIED:
+        return None
+    return f"graph {vector_bytes()} {_threads()} {print_graph(graph, whole=True)}"
+
+
+def _threads() -> int:
+    """The threads that code is made for: at least two, since their limit may be raised later."""
+    return max(2, thread_count())
 
 
 def _graphs(graph: Graph) -> list[Graph]:
@@ -88,7 +95,7 @@ def _compile(graph: Graph, identity: str | None) -> Built:
 
     with _uncollected():
         program, width = lower(graph, scratch_bytes), vector_bytes()
-        shares, evaluations = share(program, width), evaluated(program)
+        shares, evaluations = share(program, width, _threads()), evaluated(program)
         if shares.threaded:
             prepare()
         module = emit_program(program, shares, width)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.native import ir
-from chainrule.native.host import AVX512, host_machine
+from chainrule.native.host import host_machine
 
 WORD = ir.IntType(64)
 POINTER = ir.PointerType()
@@ -57,21 +57,44 @@ def first_lanes(builder: ir.IRBuilder, value: Any, count: int) -> Any:
     return builder.shuffle_vector(value, value, shuffle(range(count)))
 
 
-def load_first(builder: ir.IRBuilder, pointer: Any, kind: ir.Type, count: int, lanes: int, align: int) -> Any:
-    """The first lanes of a vector from memory that may end behind them, and zeros."""
-    if count & (count - 1) and align >= 4 and host_machine().has(*AVX512):
-        return _masked_load(builder, pointer, kind, count, lanes, align)
-    found = builder.load(pointer, typ=ir.VectorType(kind, count), align=align)
-    return widened(builder, found, lanes)
+def load_lanes(builder: ir.IRBuilder, pointer: Any, kind: ir.Type, count: int, lanes: int, align: int) -> Any:
+    """The first `count` lanes of a vector from memory, nothing behind which is touched, and zeros after them."""
+    if count == lanes or not _masks(kind, lanes):
+        return widened(builder, builder.load(pointer, typ=ir.VectorType(kind, count), align=align), lanes)
+    whole = ir.VectorType(kind, lanes)
+    types = [POINTER, _ALIGNMENT, ir.VectorType(_BIT, lanes), whole]
+    function = _masked(builder.module, "load", whole, ir.FunctionType(whole, types))
+    return builder.call(function, [pointer, _ALIGNMENT(align), _first(count, lanes), ir.Constant(whole, None)])
 
 
-def _masked_load(builder: ir.IRBuilder, pointer: Any, kind: ir.Type, count: int, lanes: int, align: int) -> Any:
-    vector, flags = ir.VectorType(kind, lanes), ir.VectorType(ir.IntType(1), lanes)
-    shape = ir.FunctionType(vector, [POINTER, ir.IntType(32), flags, vector])
-    name = f"llvm.masked.load.v{lanes}{'i' if isinstance(kind, ir.IntType) else 'f'}{align * 8}.p0"
-    function = builder.module.globals.get(name) or ir.Function(builder.module, shape, name)
-    mask = ir.Constant(flags, [lane < count for lane in range(lanes)])
-    return builder.call(function, [pointer, ir.Constant(ir.IntType(32), align), mask, ir.Constant(vector, None)])
+def store_lanes(builder: ir.IRBuilder, value: Any, pointer: Any, count: int, align: int) -> None:
+    """Store the first `count` lanes of a vector."""
+    whole = value.type
+    if count == whole.count or not _masks(whole.element, whole.count):
+        builder.store(first_lanes(builder, value, count), pointer, align=align)
+        return
+    kind = ir.FunctionType(ir.VoidType(), [whole, POINTER, _ALIGNMENT, ir.VectorType(_BIT, whole.count)])
+    function = _masked(builder.module, "store", whole, kind)
+    builder.call(function, [value, pointer, _ALIGNMENT(align), _first(count, whole.count)])
+
+
+_BIT, _ALIGNMENT = ir.IntType(1), ir.IntType(32)
+
+
+def _masks(kind: ir.Type, lanes: int) -> bool:
+    """Whether the machine reads and writes some lanes of such a vector as fast as all: with AVX-512."""
+    size = {"float": 4, "double": 8}.get(str(kind), getattr(kind, "width", 0) // 8)
+    return size * lanes == 64 and host_machine().vector_bytes == 64
+
+
+def _masked(module: ir.Module, verb: str, whole: ir.VectorType, kind: ir.FunctionType) -> ir.Function:
+    element = {"float": "f32", "double": "f64"}.get(str(whole.element), str(whole.element))
+    name = f"llvm.masked.{verb}.v{whole.count}{element}.p0"
+    return module.globals.get(name) or ir.Function(module, kind, name)
+
+
+def _first(count: int, lanes: int) -> ir.Constant:
+    return ir.Constant(ir.VectorType(_BIT, lanes), [int(lane < count) for lane in range(lanes)])
 
 
 def counted(

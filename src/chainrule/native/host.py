@@ -20,7 +20,7 @@ from chainrule.errors import ArgumentError
 _WIDTHS = (16, 32, 64)
 # What code for 64-byte vectors leans on: masks of 8 and 16 bits, 64-bit products, the same at smaller widths. All
 # processors of the last years that have 64-byte vectors have all four; what has only the first gets 32 bytes.
-AVX512 = ("avx512f", "avx512bw", "avx512dq", "avx512vl")
+_AVX512 = ("avx512f", "avx512bw", "avx512dq", "avx512vl")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Machine:
     @property
     def vector_bytes(self) -> int:
         """The width of a vector register for floats: 64 with AVX-512, 32 with AVX2, else 16 (SSE, NEON)."""
-        if self.has(*AVX512):
+        if self.has(*_AVX512):
             return 64
         return 32 if self.has("avx2") else 16
 

@@ -22,6 +22,7 @@ _SCATTERED = 0.75  # a lane that is loaded by itself, in vectors
 _ACROSS = 8  # adding up the lanes of one vector
 _OVERHEAD = 2.0  # cycles of a step of a fold beside its arithmetic, as measured
 _LINE, _NEAR_LINES = 2.0, 8  # cycles for a line from the second cache; lines that neighbours are apart
+_WIDE = 0.05  # cycles by which a whole vector is slower to load than one number for all its lanes
 _NEAR_BYTES, _FAR_BYTES, _MANY_TILES = 16_384, 512, 4
 _FEW_ROWS, _MANY_COLUMNS = 512, 16
 _LARGE = 1 << 17  # steps of a nest that is worth several threads, whatever its tile
@@ -188,11 +189,13 @@ def _row_counts(nest: Nest, axis: Axis, by_columns: bool) -> list[int]:
     """Powers of two, so that tiles fit into grains; an axis that is not shared out may have others, and a short one may
     be a tile of its own."""
     counts = {rows for rows in ((1, 2, 4, 6, 8) if by_columns else (1, 2, 4, 8)) if rows <= axis.extent}
+    if axis.extent >= 64:
+        counts.add(16)  # where a row is one vector, 8 sums are just as many as the processor has under way
     shared_out = axis.index is nest.outer[0].index and len(nest.outer) > 1
     if shared_out and not by_columns and nest.domain >= _LARGE:
         grain = grain_of(nest.leading_extent) * (axis.extent // nest.leading_extent)
         counts = {rows for rows in counts if grain % rows == 0}
-    if axis.extent < 8 and not shared_out:
+    if axis.extent <= 16 and not shared_out:
         counts |= {rows for rows in range(1, axis.extent + 1) if axis.extent % rows == 0}
     return sorted(counts)
 
@@ -210,16 +213,17 @@ def _time(
     steps, so that each load is of a line of its own: the indices by which that line is another one."""
     across = far is not None
     held = vectors * math.prod(count for _, count in rows)
-    loads = 0
+    loads = wide = 0
     for used in moving:
         times = math.prod(count for axis, count in rows if axis.index in used)
         loads += times * (vectors if along.index in used and not across else 1)
+        wide += times * vectors if along.index in used and not across else 0
     if held + (vectors if not across else min(4, loads)) + 2 > registers:
         return math.inf
     tiles = math.ceil(columns / vectors) * math.prod(math.ceil(axis.extent / count) for axis, count in rows)
     ragged = sum(axis.extent % count > 0 for axis, count in rows) + (columns % vectors > 0)
     lines = sum(math.prod(count for axis, count in rows if axis.index in apart) for apart in far or ())
-    cycles = max(held / 2, loads / 2, _LINE * lines, 1.0 if across else 4.0) + _OVERHEAD
+    cycles = max(held / 2, loads / 2, _LINE * lines, 1.0 if across else 4.0) + _OVERHEAD + _WIDE * wide
     missing = math.prod(axis.extent for axis, _ in rows)
     return tiles * cycles / (columns * missing) * (1 + held / 1000 + ragged / 50)
 

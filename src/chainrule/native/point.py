@@ -13,7 +13,7 @@ from typing import Any
 from chainrule.loops import Apply, Buffer, Cast, Constant, Index, Load, Scalar
 from chainrule.loops.affine import Affine, address, uses
 from chainrule.native import ir
-from chainrule.native.code import WORD, first_lanes, load_first, number, shuffle, splat, widened
+from chainrule.native.code import WORD, load_lanes, number, shuffle, splat, store_lanes, widened
 from chainrule.native.scalar_code import emit_cast, emit_function, llvm_type, memory_type
 from chainrule.types import size_of
 
@@ -129,13 +129,12 @@ class Point:
             return self._truth(build.load(self._pointer(buffer, place, shift), typ=kind), buffer)
         if moving in (1, -1):
             pointer = self._pointer(buffer, place, shift)
-            if moving == -1:
-                pointer = build.gep(pointer, [number(1 - count)], source_etype=kind)
-            found = load_first(build, pointer, kind, count, self.lanes, buffer.dtype.itemsize)
-            if moving == -1:
-                reverse = [*range(count - 1, -1, -1), *range(count, self.lanes)]
-                found = build.shuffle_vector(found, found, shuffle(reverse))
-            return self._truth(found, buffer)
+            if moving == 1:
+                return self._truth(load_lanes(build, pointer, kind, count, self.lanes, buffer.dtype.itemsize), buffer)
+            pointer = build.gep(pointer, [number(1 - count)], source_etype=kind)
+            found = build.load(pointer, typ=ir.VectorType(kind, count), align=buffer.dtype.itemsize)
+            found = build.shuffle_vector(found, found, shuffle(range(count - 1, -1, -1)))
+            return self._truth(widened(build, found, self.lanes), buffer)
         if abs(moving) in range(2, _NEAR_STRIDE + 1):
             return self._truth(self._load_strided(load, place, shift, count, moving), buffer)
         result: Any = ir.Constant(ir.VectorType(kind, self.lanes), None)
@@ -173,7 +172,7 @@ class Point:
         halves = []
         for first in range(0, 2 * count, lanes):
             start, some = build.gep(pointer, [number(first)], source_etype=kind), min(lanes, 2 * count - first)
-            halves.append(load_first(build, start, kind, some, lanes, buffer.dtype.itemsize))
+            halves.append(load_lanes(build, start, kind, some, lanes, buffer.dtype.itemsize))
         kept = [2 * lane + position for lane in range(count)]
         return build.shuffle_vector(halves[0], halves[-1], shuffle([*kept, *[kept[-1]] * (lanes - count)]))
 
@@ -219,7 +218,7 @@ class Point:
         value = splat(build, value, self.lanes)
         if moving == 1:
             pointer = self._pointer(buffer, place, shift)
-            build.store(first_lanes(build, value, count), pointer, align=buffer.dtype.itemsize)
+            store_lanes(build, value, pointer, count, buffer.dtype.itemsize)
             return
         for lane, pointer in enumerate(self._lane_pointers(buffer, place, shift, count)):
             build.store(build.extract_element(value, ir.Constant(ir.IntType(32), lane)), pointer)

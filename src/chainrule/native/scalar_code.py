@@ -121,6 +121,9 @@ def emit_cast(builder: ir.IRBuilder, value: Any, source: np.dtype, target: np.dt
         return value
     if target.kind == "b":
         return _compare(builder, "!=", [value, constant(value.type, 0.0 if source.kind == "f" else 0)], source)
+    if source.kind == "b":
+        one, nothing = (1.0, 0.0) if target.kind == "f" else (1, 0)
+        return builder.select(value, constant(kind, one), constant(kind, nothing))
     if source.kind == "f" and target.kind == "f":
         return (builder.fpext if target.itemsize > source.itemsize else builder.fptrunc)(value, kind)
     if source.kind == "f":

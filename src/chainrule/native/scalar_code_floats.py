@@ -9,6 +9,7 @@ from typing import Any
 
 from chainrule.native import ir
 from chainrule.native.outlined import call_outlined, repeat_while
+from chainrule.native.square_root import square_root
 from chainrule.native.vector_math_lanes import Lanes, fma, shaped, suffix
 
 
@@ -159,7 +160,7 @@ FLOATS: Mapping[str, Callable[..., Lanes]] = MappingProxyType(
         "ceil": lambda x: x.intrinsic("ceil"),
         "trunc": lambda x: x.intrinsic("trunc"),
         "rint": lambda x: x.intrinsic("rint"),
-        "sqrt": lambda x: x.sqrt(),
+        "sqrt": square_root,
         "copysign": lambda x, y: x.copysign(y),
         "spacing": spacing,
         "mantissa": mantissa,

@@ -40,11 +40,14 @@ from chainrule.lower.program import (
     While,
     leaves,
 )
+from chainrule.native.gain import gain
 from chainrule.native.mapping import choose, panel_bytes, splits
 from chainrule.native.nest import Nest, recognise
 
 Way: TypeAlias = Literal["each", "split", "one"]
 WORTH_SPLITTING, WORTH_MEETING, WORTH_THREADS = 1_000.0, 10_000.0, 60_000.0  # nanoseconds
+LEAST_GAIN = 1.1
+"""How many times faster than one the threads must be."""
 _NANOSECONDS_A_RESULT, _NANOSECONDS_A_STEP = 0.35, 0.12
 FAR_BYTES, _NANOSECONDS_A_FAR_BYTE = 1 << 18, 0.03  # what the nearest caches do not hold
 _UNKNOWN_STEPS = 10
@@ -68,12 +71,21 @@ class Shares:
     scratch: int = 0
     """The bytes that each thread needs to work in: for its kernels, and from `own_arena` on for an arena."""
     own_arena: int = 0
+    touches: dict[Step, list[Touch]] = field(default_factory=dict)
+    """What each step touches of the memory that the threads share."""
 
 
-def share(program: Program, width: int) -> Shares:
-    """The shares of a program on a machine with vectors of that width."""
+def share(program: Program, width: int, threads: int = 2) -> Shares:
+    """The shares of a program on a machine with vectors of that width, where there are to be so many threads."""
     total = _nanoseconds(program.steps, width)
-    shares = Shares(total >= WORTH_THREADS, total)
+    if total >= WORTH_THREADS:
+        shares = _shares(program, width, Shares(True, total))
+        if gain(program.steps, shares, lambda steps: _nanoseconds(steps, width), threads) >= LEAST_GAIN:
+            return shares
+    return _shares(program, width, Shares(False, total))
+
+
+def _shares(program: Program, width: int, shares: Shares) -> Shares:
     called = {
         place.root
         for step in leaves(program.steps)
@@ -187,7 +199,9 @@ Rows: TypeAlias = int | None
 
 
 @dataclass
-class _Touch:
+class Touch:
+    """One step's access to one place."""
+
     place: Place
     way: Way
     rows: Rows
@@ -199,7 +213,7 @@ class _Walk:
 
     def __init__(self, shares: Shares, width: int, fault: Place) -> None:
         self.shares, self.width, self.fault = shares, width, fault
-        self.touched: list[_Touch] = []
+        self.touched: list[Touch] = []
 
     def steps(self, steps: Sequence[Step]) -> None:
         """Decide for each step of a block."""
@@ -208,7 +222,7 @@ class _Walk:
 
     def _step(self, step: Step) -> None:
         way, touches = self._touches(step)
-        self.shares.ways[step] = way
+        self.shares.ways[step], self.shares.touches[step] = way, touches
         if isinstance(step, (Repeat, While)) or any(self._meets(new, old) for new in touches for old in self.touched):
             self._meet(step)
         self.touched += touches
@@ -233,7 +247,7 @@ class _Walk:
             self.shares.before.add(step)
             self.touched = []
 
-    def _meets(self, new: _Touch, old: _Touch) -> bool:
+    def _meets(self, new: Touch, old: Touch) -> bool:
         """Whether a touch must wait for an earlier one of another thread."""
         if not (new.writes or old.writes) or not overlap(new.place, old.place):
             return False
@@ -242,7 +256,7 @@ class _Walk:
         same_rows = new.rows is not None and new.rows == old.rows and _same_memory(new.place, old.place)
         return not (new.way == old.way == "split" and same_rows)
 
-    def _touches(self, step: Step) -> tuple[Way, list[_Touch]]:
+    def _touches(self, step: Step) -> tuple[Way, list[Touch]]:
         reads, writes = accesses(step)
         shared_writes = [
             place for place in writes if place.root not in self.shares.own and place.root is not self.fault
@@ -253,8 +267,8 @@ class _Walk:
             nest = split_nest(step, self.width)
             if nest is not None and shared_writes:
                 way, rows = "split", {} if choose(nest, self.width).by_columns else _rows(step, nest)
-        found = [_Touch(place.joined, way, rows.get(place.joined), False) for place in reads]
-        found += [_Touch(place.joined, way, rows.get(place.joined), True) for place in writes]
+        found = [Touch(place.joined, way, rows.get(place.joined), False) for place in reads]
+        found += [Touch(place.joined, way, rows.get(place.joined), True) for place in writes]
         return way, [one for one in found if one.place.root not in self.shares.own and one.place.root is not self.fault]
 
 
