@@ -1,10 +1,13 @@
-"""The square root of vectors has the bits of NumPy's, which are the correctly rounded ones."""
+"""The square root and the reciprocal of vectors have the bits of NumPy's, which are the correctly rounded ones."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from chainrule.native.square_root import LANES, reciprocal
+from chainrule.native.vector_math_lanes import Lanes
 from tests.lower.running import compiled, graph_of
+from tests.native import machine
 
 
 def check(x: np.ndarray) -> None:
@@ -33,3 +36,12 @@ def test_a_special_number_beside_ordinary_ones():
             x[lane] = edge
             check(x)
         check(np.full(37, edge, np.float32))
+
+
+def test_the_reciprocal_of_every_number_of_an_octave():
+    """Its digits do not depend on the octave, as long as it is no subnormal number."""
+    asked = {"reciprocal": (lambda build, x: reciprocal(Lanes(build, x)).value, [np.float32], np.float32)}
+    function = machine.compiled(asked, LANES)["reciprocal"]
+    for first in (0x3F800000, 0x40000000, 0x10000000, 0x7E000000 - 0x800000):
+        x = np.arange(first, first + 0x800000, dtype=np.uint32).view(np.float32)
+        np.testing.assert_array_equal(function(x).view(np.uint32), (1 / x).view(np.uint32))

@@ -1,4 +1,5 @@
-"""The square root of a vector of float32 faster than by the processor's own instruction, and with the same bits.
+"""The square root of a vector of float32 faster than by the processor's own instruction, and with the same bits; and a
+reciprocal, likewise.
 
 A processor with AVX-512 takes 12 cycles for 16 roots, during which it cannot divide either. An approximation of 14 bits
 and two steps of multiply-adds take 6, and leave the divider to others: a step of Adam is so a fifth faster. The last
@@ -42,6 +43,26 @@ def square_root(x: Lanes) -> Lanes:
     return Lanes(build, root)
 
 
+def reciprocal(x: Lanes) -> Lanes:
+    """1 / x, correctly rounded if that is normal: a division takes 16 cycles, this takes 6."""
+    if not _is_faster(x):
+        return 1.0 / x
+    y = _approximate("rcp14", x, ir.Constant(ir.IntType(LANES), 2**LANES - 1))
+    for _ in range(2):
+        y = fma(y, fma(-x, y, 1.0), y)
+    digits = (1 << x.format.fraction) - 1
+    all_ones = (x.bits() & digits).equals(digits)  # of these alone the result lies in the middle, and is taken below it
+    return all_ones.where((y.bits() + 1).floats(), y)
+
+
+def _approximate(name: str, x: Lanes, lanes: ir.Value) -> Lanes:
+    """An instruction that gives 14 bits of a result in some lanes, and 0 in the others."""
+    kind = ir.FunctionType(x.kind, [x.kind, x.kind, lanes.type])
+    name = f"llvm.x86.avx512.{name}.ps.512"
+    function = x.builder.module.globals.get(name) or ir.Function(x.builder.module, kind, name)
+    return Lanes(x.builder, x.builder.call(function, [x.value, x.like(0.0).value, lanes]))
+
+
 def _is_faster(x: Lanes) -> bool:
     is_vector = isinstance(x.kind, ir.VectorType) and x.kind.count == LANES
     return is_vector and x.format is SINGLE and host_machine().has("avx512f")
@@ -49,12 +70,7 @@ def _is_faster(x: Lanes) -> bool:
 
 def _by_steps(x: Lanes, zero: Lanes) -> Lanes:
     """The root of positive numbers, and of zeros of either sign."""
-    build, mask = x.builder, ir.IntType(LANES)
-    kind = ir.FunctionType(x.kind, [x.kind, x.kind, mask])
-    name = "llvm.x86.avx512.rsqrt14.ps.512"
-    reciprocal = build.module.globals.get(name) or ir.Function(build.module, kind, name)
-    others = build.bitcast((~zero).value, mask)
-    y = Lanes(build, build.call(reciprocal, [x.value, x.like(0.0).value, others]))  # 1 / sqrt(x), and 0 for 0
+    y = _approximate("rsqrt14", x, x.builder.bitcast((~zero).value, ir.IntType(LANES)))  # 1 / sqrt(x), and 0 for 0
     root, half = x * y, y * 0.5
     error = fma(-root, half, x.like(0.5))
     root, half = fma(root, error, root), fma(half, error, half)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from chainrule.native.polynomials import INVERSE_LN2, LN2
+from chainrule.native.square_root import reciprocal
 from chainrule.native.vector_math_lanes import Lanes, Pair, fma, polynomial, quick_sum
 
 
@@ -46,7 +47,7 @@ def expit(x: Lanes) -> Lanes:
     """1 / (1 + e^-x), of the e^-|x| that cannot overflow."""
     z = exp(-x.abs())
     total = quick_sum(x.like(1.0), z)  # rounded to one number, it would cost a unit where z is small
-    inverse = 1.0 / total.high
+    inverse = reciprocal(total.high)
     rest = inverse * fma(-total.low, inverse, fma(-total.high, inverse, 1.0))
     numerator = (x < 0.0).where(z, x.like(1.0))
     return fma(numerator, inverse, numerator * rest)
@@ -58,7 +59,7 @@ def tanh(x: Lanes) -> Lanes:
     square = x * x
     small = fma(x * square, polynomial(square, x.fit("tanh")), x)
     bounded = a.at_most(10.0)
-    large = 1.0 - 2.0 / (_exp_normal(bounded + bounded) + 1.0)
+    large = fma(reciprocal(_exp_normal(bounded + bounded) + 1.0), -2.0, 1.0)
     return (a < 0.625).where(small, large).copysign(x)
 
 
