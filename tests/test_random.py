@@ -217,15 +217,22 @@ def draws(key):
 
 
 def test_traced_draws_are_the_eager_ones():
-    for traced, eager in zip(cr.jit(draws)(KEY), draws(KEY), strict=True):
-        assert traced.dtype == eager.dtype
-        assert np.array_equal(traced, eager)
+    """Machine code rounds logarithm and cosine otherwise than NumPy, by which eager draws are made."""
+    for seed in range(5):
+        key = random.key(seed)
+        for traced, eager in zip(cr.jit(draws)(key), draws(key), strict=True):
+            assert traced.dtype == eager.dtype
+            if eager.dtype.kind == "f":
+                np.testing.assert_array_max_ulp(traced, eager, 8)
+            else:
+                assert np.array_equal(traced, eager)
 
 
 def test_vmap_over_keys_is_a_loop():
+    """To the bit, by the evaluator or by machine code."""
     keys = random.split(KEY, 3)
     for k, key in enumerate(keys):
-        for many, one in zip(cr.vmap(draws)(keys), draws(key), strict=True):
+        for many, one in zip(cr.vmap(draws)(keys), cr.jit(draws)(key), strict=True):
             assert np.array_equal(many[k], one)
 
 
