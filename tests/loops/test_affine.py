@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule.loops import Index, apply, buffer, constant
-from chainrule.loops.affine import ZERO, Affine, address, address_of, affine, uses
+from chainrule.loops.affine import ZERO, Affine, address, address_of, affine, digits, uses
 
 P, J, K = Index("i"), Index("j"), Index("k")
 N = buffer("n", (7,), np.int64)
@@ -69,3 +69,45 @@ def test_what_an_expression_depends_on():
     assert known[N[J]] == {J}
     assert uses(constant(1, np.int64), known) == frozenset()
     assert uses(P, known) == {P}
+
+
+DIGITS = [
+    (P * 2 + J, (14, 2), {P: 14, J: 2}),
+    (P * 6 + J * 2 + K, (4, 3, 2), {P: 4, J: 3, K: 2}),
+    (P * 4 + J * 2 + K, (5, 4), {P: 5, J: 2, K: 2}),
+    (J + P * 3 + 12, (9, 3), {P: 5, J: 3}),
+    (J + 1, (1, 9), {J: 8}),
+    (P * 10 + J * 5, (4, 2, 5), {P: 4, J: 2}),
+    (constant(7, np.int64), (2, 3, 4), {}),
+    (P, (9,), {P: 9}),
+]
+
+
+@pytest.mark.parametrize(("scalar", "radices", "extents"), DIGITS, ids=lambda one: str(one)[:24])
+def test_digits_are_those_of_the_number(scalar, radices, extents):
+    found = digits(scalar, radices, extents)
+    assert len(found) == len(radices)
+    for point in itertools.product(*map(range, extents.values())):
+        values = dict(zip(extents, point, strict=True))
+        number, *parts = (
+            one.constant + sum(by * values[index] for index, by in one.indices.items())
+            for one in map(affine, (scalar, *found))
+        )
+        assert tuple(parts) == np.unravel_index(number, radices)
+
+
+@pytest.mark.parametrize(
+    ("scalar", "radices", "extents"),
+    [
+        (P, (14, 2), {P: 28}),  # a digit of it is no sum
+        (P * 2 + J, (14, 2), {P: 14, J: 3}),  # carries
+        (J + 1, (2, 9), {J: 9}),
+        (P * 2 - J, (14, 2), {P: 14, J: 2}),
+        (P * 2 - 1, (14, 2), {P: 14}),
+        (N[P], (4, 2), {P: 7}),
+        (P * 2 + J, (14, 2), {P: 14}),  # of an index of unknown length
+    ],
+    ids=str,
+)
+def test_what_is_not_seen_to_be_digits(scalar, radices, extents):
+    assert digits(scalar, radices, extents) is None
