@@ -51,54 +51,88 @@ class Layout:
 
 def lay_out(order: Sequence[Node], outputs: Collection[Node], forced: Collection[Node] = ()) -> Layout:
     """Decide for every node of a block; those in `forced` are kept in memory."""
-    layout, users, totals = Layout(), _users(order), _totals(order)
-    sizes: dict[Node, int] = {}
-    depths: dict[Node, int] = {}
-    repeats: dict[Node, float] = {}
-    asked: set[Node] = set()  # what a check reads, in itself or through what is computed where it is read
-    kept = {*outputs, *forced}
+    placing = _Placing(_users(order), _totals(order), {*outputs, *forced})
     for node in reversed(order):
-        if isinstance(node, (Input, Constant)):
-            continue
-        lowering = lowering_of(node)
+        if not isinstance(node, (Input, Constant)):
+            placing.decide(node)
+    return placing.layout
+
+
+@dataclass
+class _Placing:
+    """What is decided so far, from the results on: how often a node is asked for, and how deep in how large kernels."""
+
+    users: Mapping[Node, Sequence[Node]]
+    totals: Mapping[Node, int]
+    kept: Collection[Node]
+    layout: Layout = field(default_factory=Layout)
+    sizes: dict[Node, int] = field(default_factory=dict)
+    depths: dict[Node, int] = field(default_factory=dict)
+    repeats: dict[Node, float] = field(default_factory=dict)
+    asked: set[Node] = field(default_factory=set)
+    """What a check reads, in itself or through what is computed where it is read."""
+
+    def decide(self, node: Node) -> None:
+        """Keep a node in memory, or have it computed where it is read."""
+        lowering, layout, readers = lowering_of(node), self.layout, self.users.get(node, [])
+        simple = not isinstance(node.type, tuple) and isinstance(lowering, (Element, Fold, SameElements))
         moves = isinstance(lowering, SameElements) and not is_unit_reshape(node.shape, node.operands[0].shape)
-        if moves and (node in kept or not _is_passing(node.operands[0], users, kept, totals)):
-            layout.renamed.add(node)
-            continue
-        if node in kept or isinstance(node.type, tuple) or not isinstance(lowering, (Element, Fold, SameElements)):
-            layout.store(node)
-            continue
-        readers = users.get(node, [])
-        if any(reader in asked or _is_checked(reader) for reader in readers):
-            asked.add(node)
+        if not simple or node in self.kept or (moves and not self._passes(node.operands[0])):
+            (layout.renamed.add if moves else layout.store)(node)
+            return
+        if any(reader in self.asked or _is_checked(reader) for reader in readers):
+            self.asked.add(node)
         if any(_needs_memory(reader, layout) for reader in readers):
             (layout.renamed.add if isinstance(lowering, SameElements) else layout.store)(node)
-            continue
-        roots = frozenset().union(*(layout.roots[reader] for reader in readers))
-        depth = 1 + max((depths.get(reader, 0) for reader in readers), default=0)
-        often = max((_times(reader, node, totals) * repeats.get(reader, 1.0) for reader in readers), default=1.0)
-        if isinstance(lowering, Fold) and not (is_short(node) and len(roots) == 1):
-            inside = node not in asked and _can_accumulate(node, roots, layout)
-            if inside:
-                layout.accumulated[next(iter(roots))] = node
-        else:
-            cost = totals[node]
-            again = often > OFTEN or len(roots) > 1
-            crowded = depth > DEEPEST or sum(sizes.get(root, 0) for root in roots) > MOST_NODES_IN_A_KERNEL
-            cheap = cost <= (LIGHT if _reads_one(node) else CHEAP)
-            inside = not crowded and (cost == 0 or not again or (cheap and often <= OFTEN))
-            found = not moves or (often <= OFTEN and node not in asked and _falls_apart(node, roots, layout))
-            inside = inside and found
-        if inside:
-            layout.roots[node], depths[node], repeats[node] = roots, depth, often
-            for root in roots:
-                sizes[root] = sizes.get(root, 0) + 1
+        elif self._goes_inside(node, moves, readers):
+            self._count(node, readers)
         elif moves:
             layout.renamed.add(node)
         else:
-            asked.discard(node)
+            self.asked.discard(node)
             layout.store(node)
-    return layout
+
+    def _goes_inside(self, node: Node, moves: bool, readers: Sequence[Node]) -> bool:
+        """Whether a node is computed in its readers' kernels."""
+        roots, often, cost = self._roots(readers), self._often(node, readers), self.totals[node]
+        if isinstance(lowering_of(node), Fold) and not (is_short(node) and len(roots) == 1):
+            if node in self.asked or not _can_accumulate(node, roots, self.layout):
+                return False
+            self.layout.accumulated[next(iter(roots))] = node
+            return True
+        deep = self._depth(readers) > DEEPEST
+        if deep or sum(self.sizes.get(root, 0) for root in roots) > MOST_NODES_IN_A_KERNEL:
+            return False
+        cheap = cost <= (LIGHT if _reads_one(node) else CHEAP)
+        once = often <= OFTEN and len(roots) == 1
+        if cost and not once and not (cheap and often <= OFTEN):
+            return False
+        return not moves or (often <= OFTEN and node not in self.asked and _falls_apart(node, roots, self.layout))
+
+    def _count(self, node: Node, readers: Sequence[Node]) -> None:
+        roots = self._roots(readers)
+        self.layout.roots[node], self.repeats[node] = roots, self._often(node, readers)
+        self.depths[node] = self._depth(readers)
+        for root in roots:
+            self.sizes[root] = self.sizes.get(root, 0) + 1
+
+    def _roots(self, readers: Sequence[Node]) -> frozenset[Node]:
+        return frozenset().union(*(self.layout.roots[reader] for reader in readers))
+
+    def _depth(self, readers: Sequence[Node]) -> int:
+        return 1 + max((self.depths.get(reader, 0) for reader in readers), default=0)
+
+    def _often(self, node: Node, readers: Sequence[Node]) -> float:
+        """How often each element is asked for."""
+        found = (_times(reader, node, self.totals) * self.repeats.get(reader, 1.0) for reader in readers)
+        return max(found, default=1.0)
+
+    def _passes(self, node: Node) -> bool:
+        """Whether a value is computed for one reader alone, or is little to compute, so that it needs no memory."""
+        if node.operation is None or isinstance(node.type, tuple) or node in self.kept or not size_of(node.shape):
+            return False
+        once = len(self.users[node]) == 1 or (self.totals[node] <= LIGHT and _reads_one(node))
+        return once and isinstance(lowering_of(node), (Element, SameElements))
 
 
 def is_short(node: Node) -> bool:
@@ -108,16 +142,6 @@ def is_short(node: Node) -> bool:
         return False
     steps = math.prod(lowering.extents(*node.operands, **node.parameters))
     return 1 < steps <= SHORT and all(size_of(one.shape) == steps * size_of(node.shape) for one in node.operands)
-
-
-def _is_passing(
-    node: Node, users: Mapping[Node, Sequence[Node]], kept: Collection[Node], totals: Mapping[Node, int]
-) -> bool:
-    """Whether a value is computed for one reader alone, or is little to compute, so that it need not be in memory."""
-    if node.operation is None or isinstance(node.type, tuple) or node in kept or not size_of(node.shape):
-        return False
-    once = len(users[node]) == 1 or (totals[node] <= LIGHT and _reads_one(node))
-    return once and isinstance(lowering_of(node), (Element, SameElements))
 
 
 def _reads_one(node: Node) -> bool:
