@@ -148,7 +148,8 @@ def test_short_axes_between_the_lanes_are_in_one_tile():
 def test_long_axes_are_in_no_tile_without_a_fold():
     nest = nest_of(
         "input a: float32[9, 40], output c: float32[9, 6, 40]",
-        "  parallel for i in 0..9:\n    parallel for k in 0..6:\n      parallel for j in 0..40: c[i, k, j] = exp(a[i, j])",
+        "  parallel for i in 0..9:\n    parallel for k in 0..6:\n"
+        "      parallel for j in 0..40: c[i, k, j] = exp(a[i, j])",
     )
     assert tile(nest) == []
 
@@ -176,7 +177,7 @@ def test_tiles_of_large_nests_fit_into_grains():
 
 def test_lines_of_memory_far_apart_make_tiles_of_few_rows():
     """Lanes along the steps of a fold: each row of a tile is a line of its own."""
-    for steps in (128, 4096):
+    for steps in (512, 4096):
         nest = product(8, steps, 8, "b[j, r]")
         assert choose(nest, 32).along.index.name == "r"
         assert [{index.name for index in _far_apart(load)} for load in nest.loads()] == [{"i"}, {"j"}]
