@@ -155,6 +155,19 @@ def test_what_is_filled_stays():
     assert chain.blocked() == set()
 
 
+def test_a_kernel_that_fills_something_else_is_rewritten():
+    chain = Chain()
+    other = place("q", 7)
+    chain.steps[0] = run(
+        "input x: float32[64, 5], output y: float32[64, 5], output z: float32[7]):\n"
+        "  fill z = 2\n  parallel for i in 0..64:\n    parallel for j in 0..5: y[i, j] = x[i, j] + 1",
+        chain.source,
+        chain.before,
+        other,
+    )
+    assert chain.blocked() == {"a", "b", "c"}
+
+
 def test_what_is_written_in_parts_of_its_rows_stays():
     chain = Chain()
     chain.steps[0] = run(
