@@ -110,6 +110,12 @@ def conv(x: Any, w: Any) -> Any:
     return np.maximum(cr.nn.convolve(x, w, padding=((1, 1), (0, 2)), stride=(1, 2)), 0)
 
 
+def pooled(w: Any, x: Any, y: Any) -> Any:
+    """The loss of a small net: a padded convolution, a pool, a layer."""
+    h = cr.nn.max_pool(np.maximum(cr.nn.convolve(x, w[0], padding=1), 0), 2)
+    return np.mean((h.reshape(len(x), -1) @ w[1] - y) ** 2)
+
+
 PROGRAMS: dict[str, Program] = {
     "chain": (lambda x: np.sin(x) * 2 + np.exp(-x), (A,)),
     "shared term": (lambda x: (np.exp(x), np.exp(x) + 1, np.exp(x) * x), (A,)),
@@ -231,6 +237,11 @@ PROGRAMS: dict[str, Program] = {
     "fixed point of few": (fixed_point, (numbers(3),)),
     "bounded": (bounded, (numbers(67),)),
     "choice": (lambda x: cr.cond(x[0] > 0, lambda y: (y, y * 2), lambda y: (y + 1, y), x), (numbers(67),)),
+    "blocked rows": (
+        cr.grad(pooled),
+        ([numbers(2, 1, 3, 3), numbers(8, 3, seed=1)], numbers(64, 1, 4, 4, seed=2), numbers(64, 3, seed=3)),
+    ),
+    "a sum in parts": (lambda x: np.sum(x, 1) * 0.5 - 1, (numbers(2, 2**15),)),
     "training": (adam, ([A[:5, :4] * 1, numbers(4, 2)], numbers(4, 8, 5), numbers(4, 8, 2))),
     "training of many": (adam, ([numbers(5, 19), numbers(19, 4)], numbers(3, 6, 5), numbers(3, 6, 4))),
 }

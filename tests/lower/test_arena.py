@@ -7,7 +7,7 @@ import pytest
 
 from chainrule.graph import Graph, Input
 from chainrule.loops import parse_kernel
-from chainrule.lower.arena import ALIGNMENT, lay_out_arena
+from chainrule.lower.arena import ALIGNMENT, REST, RESTING_BYTES, lay_out_arena
 from chainrule.lower.program import Branch, Copy, Counter, Place, Program, Repeat, Run, While
 from chainrule.types import ArrayType
 from tests.lower.programs import PROGRAMS
@@ -135,6 +135,30 @@ def test_nothing_takes_a_line_of_its_own():
     nothing = Place("t", ArrayType((0,), np.dtype(np.float32)))
     assert laid_out([Copy(nothing, nothing)]) == ALIGNMENT
     assert laid_out([]) == 0
+
+
+def chain_of(size: int, count: int) -> list[Place]:
+    """Places of a number of bytes, each made of the one before."""
+    made = [Place(f"t{k}", ArrayType((size // 4,), np.dtype(np.float32))) for k in range(count)]
+    laid_out([Copy(target, source) for source, target in zip([IN, *made], [*made, OUT], strict=True)])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("size", "rests"),
+    [
+        (RESTING_BYTES[0], True),
+        (RESTING_BYTES[-1] - 63, True),
+        (RESTING_BYTES[0] - 64, False),
+        (RESTING_BYTES[-1] + 1, False),
+    ],
+)
+def test_memory_of_some_sizes_is_not_given_out_again_at_once(size, rests):
+    made = chain_of(size, 40)
+    again = next(k for k, one in enumerate(made[1:], 1) if one.offset == made[0].offset)
+    assert again == (2 + REST // 2 if rests else 2)
+    for k, one in enumerate(made):
+        assert all(abs(one.offset - other.offset) >= size for other in made[k + 1 : k + 2])
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

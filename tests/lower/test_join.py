@@ -169,6 +169,55 @@ def test_inputs_are_never_written():
     assert np.array_equal(y, before)
 
 
+def with_row(c, row, number=3):
+    """c with another row in the place of one."""
+    c = np.copy(c)
+    c[number] = row
+    return c
+
+
+def copied_in_loop(function, *args) -> list[int]:
+    """The bytes of the copies in the steps of a loop."""
+    (loop,) = [one for one in verified(graph_of(function, *args)).steps if isinstance(one, Repeat)]
+    copies(function, *args)
+    return [one.target.bytes for one in leaves(loop.body) if isinstance(one, Copy)]
+
+
+def test_a_part_is_written_in_place():
+    """What is written over in a step of a loop is the carry itself: nothing of its size is copied there."""
+    x = numbers(*LARGE)
+    start = np.repeat(x[:1], 9, 0)
+    assert copied_in_loop(lambda x, c: cr.scan(lambda c, s: (with_row(c, s), None), c, x)[0], x, start) == []
+    assert copied_in_loop(lambda x, c: cr.scan(lambda c, s: (with_row(c, s * 2 + c[2]), None), c, x), x, start) == []
+
+
+def test_a_part_of_what_is_still_needed_is_written_in_a_copy():
+    x = numbers(*LARGE)
+    start = np.repeat(x[:1], 9, 0)
+    whole = start.nbytes
+    for step in (
+        lambda c, s: (with_row(c, s), c),
+        lambda c, s: (with_row(c, s) + c[::-1], None),
+        lambda c, s: ((n := with_row(c, s)), np.sum(c - n)),
+    ):
+        found = copied_in_loop(lambda x, c, step=step: cr.scan(step, c, x), x, start)
+        assert whole in found
+
+
+def test_parts_over_parts_and_over_themselves():
+    def turned(c, s):
+        c = np.copy(c)
+        c[1:] = c[:-1]
+        c[0] = s
+        c[::2] = c[::-2]
+        return c, np.sum(c)
+
+    x = numbers(*LARGE)
+    copies(lambda x: cr.scan(turned, np.repeat(x[:1], 9, 0), x), x)
+    copies(lambda x: (with_row(x, x[0] * 2), x, with_row(with_row(x, x[1]), x[2], 1)), x)
+    copies(lambda x: with_row(np.repeat(x[:1] * 0, 6, 0), x[0]), x)
+
+
 # ----------------------------------------------------------------------------------------------------- by hand
 
 KIND = ArrayType((100,), np.dtype(np.float32))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule.lower.program import Run, leaves
 from tests.lower.interpreter import interpret_program
 from tests.lower.running import WIDTHS, check, compare, compare_threads, graph_of, numbers, reference, verified
@@ -82,3 +83,35 @@ def test_a_large_operand_that_is_read_down_its_columns():
 def test_operands_of_whole_numbers_and_truths():
     for dtype in (np.int8, np.int64, bool):
         compare(lambda a, b: a @ b.T, numbers(9, 7, dtype=dtype), numbers(33, 7, dtype=dtype, seed=1))
+
+
+def test_operands_of_kernels_in_loops_and_branches_are_packed():
+    def function(a, b):
+        def step(c, s):
+            return cr.cond(s > 0, lambda c, b: np.tanh(c @ b.T @ b), lambda c, b: c @ b.T @ b * 0.1, c, b), s
+
+        return cr.scan(step, a, b[:3, 0])
+
+    assert packed(function, A, B) >= 2
+    places = {
+        place
+        for step in leaves(verified(graph_of(function, A, B)).steps)
+        if isinstance(step, Run) and step.kernel.name == "pack"
+        for place in step.writes
+    }
+    assert len({place.name for place in places}) == len(places) >= 2
+    compare(function, A, B)
+    compare_threads(function, A, B, counts=(1, 3))
+
+
+def test_lanes_follow_the_steps_of_a_long_fold():
+    """Few results of many steps: along these all is read already, so nothing is laid out anew."""
+    function = lambda a, b: a @ b.T  # noqa: E731
+    assert packed(function, numbers(64, 1008), numbers(32, 1008)) == 1
+    assert packed(function, numbers(64, 1024), numbers(32, 1024)) == 0
+    assert packed(function, numbers(64, 1025), numbers(32, 1025)) == 1  # lanes would be left over
+    assert packed(lambda a, b: a.T @ b, numbers(1024, 64), numbers(1024, 32)) == 0  # along columns as it is
+    long = numbers(9, 1024)
+    for function in (lambda a: a @ a[:8].T, lambda a: np.tanh(a @ a.T) + 1, lambda a: np.max(a[:, None] * a, 2)):
+        compare(function, long)
+        compare_threads(function, long, counts=(1, 3))

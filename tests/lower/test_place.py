@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+import chainrule as cr
 from chainrule.graph import Fold
 from chainrule.lower.expand import expand, lowering_of
-from chainrule.lower.place import lay_out
+from chainrule.lower.place import is_short, lay_out
 from chainrule.lower.reshape import is_unit_reshape
-from tests.lower.running import graph_of, numbers, verified
+from tests.lower.running import compare, graph_of, numbers, verified
 
 X, Y = numbers(7, 5), numbers(5, 9)
 
@@ -121,3 +123,128 @@ def test_what_two_kernels_need_is_stored_if_it_costs():
     assert names(layout.stored) == ["exp", "sum", "sum"]
     _, _, layout = layout_of(lambda x: (np.sum(x + 1, 0), np.sum(x + 1, 1)), X)
     assert names(layout.stored) == ["sum", "sum"]
+
+
+# ------------------------------------------------------------------------------------ short folds, reshapes, light ones
+
+
+def folds_of(function, *args) -> list:
+    _, order, _ = layout_of(function, *args)
+    return [node for node in order if isinstance(lowering_of(node), Fold)]
+
+
+@pytest.mark.parametrize(
+    ("function", "shape", "expected"),
+    [
+        (lambda x: np.sum(x, 1), (7, 4), True),
+        (lambda x: np.sum(x, 1), (7, 5), False),  # too many steps
+        (lambda x: np.sum(x, 1), (7, 2), True),
+        (lambda x: np.max(x, (1, 3)), (7, 2, 3, 2), True),
+        (lambda x: np.max(x, (1, 3)), (7, 2, 3, 3), False),
+        (lambda x: np.sum(x, 1), (0, 4), False),  # of nothing
+        (lambda x: x @ x.T, (7, 2), False),  # its steps share elements
+    ],
+)
+def test_which_folds_are_written_out(function, shape, expected):
+    (fold,) = folds_of(function, numbers(*shape))
+    assert is_short(fold) is expected
+
+
+def test_a_sum_over_an_axis_of_one_is_no_fold_of_steps():
+    assert not any(is_short(fold) for fold in folds_of(lambda x: np.sum(x + 1, 1), numbers(7, 1)))
+
+
+def test_a_short_fold_is_part_of_what_reads_it():
+    function = lambda x: np.sqrt(np.sum(x * x, 1)) + np.max(x, 1)  # noqa: E731
+    assert kernels(function, numbers(7, 3)) == ["add"]
+    assert len(kernels(function, numbers(7, 5))) > 1
+    compare(function, numbers(7, 3))
+
+
+def test_a_short_fold_that_two_kernels_read_is_stored():
+    function = lambda x: ((s := np.sum(x, 1)) * s[::-1], np.cumsum(np.sum(x, 1)))  # noqa: E731
+    assert "sum" in names(layout_of(function, numbers(7, 3))[2].stored)
+    compare(function, numbers(7, 3))
+
+
+def test_a_short_fold_by_itself():
+    for dtype in (np.float32, np.int8, bool):
+        for function in (
+            lambda x: np.sum(x, 1),
+            lambda x: np.max(x, 1),
+            lambda x: np.any(x, 1),
+            lambda x: np.prod(x, 1),
+        ):
+            compare(function, numbers(37, 3, dtype=dtype))
+    compare(lambda x: np.max(x, 1), np.where(numbers(37, 3) > 1, np.nan, np.float32(-np.inf)))
+
+
+def test_a_pool_is_one_kernel_and_so_is_its_gradient():
+    x = numbers(2, 3, 8, 6)
+    assert kernels(lambda x: cr.nn.max_pool(np.tanh(x), 2), x) == ["max"]
+    assert len(kernels(cr.grad(lambda x: np.sum(cr.nn.max_pool(x, 2) ** 2)), x)) <= 2
+    compare(cr.grad(lambda x: np.sum(cr.nn.max_pool(np.tanh(x), 2) ** 2)), x)
+
+
+def test_a_root_loops_over_the_axes_of_what_it_reads():
+    graph, _, layout = layout_of(lambda x: np.exp(np.reshape(np.sin(x), 35)), X)
+    assert layout.factors == {graph.outputs[0]: ((7, 5),)}
+    assert names(layout.stored) == ["exp"]
+    program = verified(graph_of(lambda x: np.exp(np.reshape(np.sin(x), 35)), X))
+    assert "y0[(i0a * 5) + i0b] = exp(sin(x0[i0a, i0b]))" in str(program)
+
+
+def test_a_root_cannot_loop_over_two_kinds_of_axes():
+    function = lambda x: np.reshape(np.sin(x), 24) + np.reshape(np.cos(x).T, 24)  # noqa: E731
+    _, _, layout = layout_of(function, numbers(6, 4))
+    assert len(layout.factors) == 1
+    assert len(layout.renamed) == 1
+    compare(function, numbers(6, 4))
+
+
+def test_a_reshape_that_two_kernels_read_is_the_same_memory():
+    function = lambda x: ((y := np.reshape(np.sin(x), 35)) + np.cumsum(y), np.sum(np.exp(y)))  # noqa: E731
+    _, _, layout = layout_of(function, X)
+    assert names(layout.renamed) == ["reshape"]
+    compare(function, X)
+
+
+def test_a_reshape_that_is_read_often_is_the_same_memory():
+    function = lambda x, y: np.reshape(x * 2, (5, 7)).T @ y  # noqa: E731
+    _, _, layout = layout_of(function, X, Y)
+    assert names(layout.renamed) == ["reshape"]
+    compare(function, X, Y)
+
+
+def test_what_is_light_is_computed_again_if_it_reads_one_array():
+    light = lambda x: ((y := np.maximum(x - 1, 0) * 3) + 1, np.sum(y * x, 1), np.cumsum(x, 0))  # noqa: E731
+    assert "maximum" not in names(layout_of(light, X)[2].stored)
+    assert "multiply" not in names(layout_of(light, X)[2].stored)
+    two = lambda x, z: (np.sum(y := (x - z) * 3 - x * z, 1), np.sum(y, 0))  # noqa: E731
+    assert "subtract" in names(layout_of(two, X, numbers(7, 5, seed=8))[2].stored)
+    compare(light, X)
+    compare(two, X, numbers(7, 5, seed=8))
+
+
+def test_neighbours_share_what_a_broadcast_reads_for_each():
+    """Of moderate cost, for a few: it is computed once for them; for many it is kept."""
+    few = lambda x: (np.tanh(x)[:, :, None] * np.ones((7, 5, 3), np.float32)) - 1  # noqa: E731
+    many = lambda x: (np.exp(np.tanh(x))[:, :, None] * numbers(7, 5, 9)) - 1  # noqa: E731
+    assert "tanh" not in names(layout_of(few, X)[2].stored)
+    assert len(layout_of(many, X)[2].stored) == 2
+    compare(few, X)
+    compare(many, X)
+
+
+def test_a_kernel_that_is_full_takes_no_reshape():
+    def function(x, count):
+        y = np.reshape(np.sin(x), 35)
+        for k in range(count):
+            y = np.cos(y) if k % 2 else np.sin(y)
+        return y
+
+    renamed = [names(layout_of(lambda x: function(x, count), X)[2].renamed) for count in range(35, 45)]  # noqa: B023
+    assert [] in renamed
+    assert ["reshape"] in renamed
+    count = renamed.index(["reshape"]) + 35
+    compare(lambda x: function(x, count), X)

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from chainrule.loops import parse_kernel
-from chainrule.native.mapping import choose, grain_of, panel_bytes, splits
+from chainrule.native.mapping import _far_apart, choose, grain_of, panel_bytes, splits
 from chainrule.native.nest import recognise
 from chainrule.native.transpose import crossed_in_fold
 
@@ -148,3 +148,61 @@ def test_grains_grow_with_the_axis():
     grains = [grain_of(extent) for extent in range(1, 3000)]
     assert grains == sorted(grains)
     assert set(grains) <= {1, 8, 16, 32, 64}
+
+
+def tile(nest, width: int = 32) -> list[tuple[str, int]]:
+    return [(axis.index.name, rows) for axis, rows in choose(nest, width).downs]
+
+
+def three(value: str, shape: str = "float32[9, 40, 2]", rest: str = ""):
+    """A nest of 9, 40 and 2, without a fold."""
+    return nest_of(
+        f"input a: {shape}, input b: float32[9, 2, 40], output c: float32[9, 2, 40]",
+        "  parallel for i in 0..9:\n    parallel for k in 0..2:\n      parallel for j in 0..40:\n"
+        f"        c[i, k, j] = {value}{rest}",
+    )
+
+
+def test_short_axes_between_the_lanes_are_in_one_tile():
+    assert tile(three("a[i, j, k] * 2")) == [("k", 2)]  # they stand side by side
+    assert tile(three("exp(a[i, j, 0])")) == [("k", 2)]  # they read the same
+    assert tile(three("b[i, k, j] * 2")) == []
+
+
+def test_long_axes_are_in_no_tile_without_a_fold():
+    nest = nest_of(
+        "input a: float32[9, 40], output c: float32[9, 6, 40]",
+        "  parallel for i in 0..9:\n    parallel for k in 0..6:\n"
+        "      parallel for j in 0..40: c[i, k, j] = exp(a[i, j])",
+    )
+    assert tile(nest) == []
+
+
+def test_two_short_axes_are_in_a_tile_while_it_is_small():
+    text = """  parallel for i in 0..9:
+    parallel for k in 0..2:
+      parallel for l in 0..{n}:
+        parallel for j in 0..40: c[i, k, l, j] = exp(a[i, j + k] * a[i, j + l])"""
+    for n, expected in ((2, [("k", 2), ("l", 2)]), (3, [("l", 3)]), (4, [("l", 4)])):
+        nest = nest_of(f"input a: float32[9, 44], output c: float32[9, 2, {n}, 40]", text.format(n=n))
+        assert tile(nest) == expected
+
+
+def test_tiles_of_large_nests_fit_into_grains():
+    """What may be worth several threads is tiled so that its rows can be shared out."""
+    for rows in (12, 20, 36, 50, 100, 1000):
+        nest = product(rows, 64, 256)
+        assert nest.domain >= 1 << 17
+        counts = dict(tile(nest))
+        first = nest.outer[0].index.name
+        assert (grain_of(rows) % counts.get(first, 1)) == 0
+        assert splits(nest, 32)
+
+
+def test_lines_of_memory_far_apart_make_tiles_of_few_rows():
+    """Lanes along the steps of a fold: each row of a tile is a line of its own."""
+    for steps in (512, 4096):
+        nest = product(8, steps, 8, "b[j, r]")
+        assert choose(nest, 32).along.index.name == "r"
+        assert [{index.name for index in _far_apart(load)} for load in nest.loads()] == [{"i"}, {"j"}]
+    assert not any(_far_apart(load) for load in product(8, 8, 8, "b[j, r]").loads())

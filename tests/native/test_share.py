@@ -209,3 +209,66 @@ def test_shares_follow_one_another():
             assert bounds[0][0] == 0
             assert bounds[-1][1] == extent
             assert all(one[1] == other[0] for one, other in pairwise(bounds))
+
+
+def test_the_same_memory():
+    kind, other = ArrayType((16,), np.dtype(np.float32)), ArrayType((8,), np.dtype(np.float32))
+    a, b = Place("a", kind, offset=64), Place("b", kind, offset=64)
+    row = Place("r", other, base=Place("s", ArrayType((2, 8), kind.dtype), offset=64))
+    same = shares_of._same_memory
+    assert same(a, a)
+    assert same(a, b)
+    assert not same(a, Place("c", kind, offset=128))
+    assert not same(a, Place("c", other, offset=64))  # shorter rows
+    assert not same(a, row)
+    assert not same(a, Place("in0", kind, "input", offset=64))
+    inputs = [Place(f"in{k}", kind, "input") for k in range(2)]
+    assert not same(*inputs)
+
+
+def test_rows_of_memory_that_is_given_out_again_need_no_waiting():
+    """Of a long chain, the third value is where the first was: the rows of each are one thread's."""
+    u, v = numbers(32, 32, seed=1) / 6, numbers(32, 32, seed=2) / 6
+
+    def chain(x):
+        for _ in range(3):
+            x = np.tanh(np.tanh(x @ u) @ v)
+        return x
+
+    program, shares = shared(chain, numbers(64, 32))
+    places = {place.name: place.offset for step in leaves(program.steps) for place in step.writes}
+    assert len(set(places.values())) < len(places)
+    assert not shares.before
+
+
+def test_what_is_worth_meeting_is_everybodys():
+    """A small result of much work is shared out, and is then in memory that all see."""
+
+    def function(x):
+        return np.tanh(np.sum(x * x, 1)) * 2 + np.sum(np.sum(x, 1))
+
+    program, shares = shared(function, numbers(64, 4096), split=False)
+    assert shares.threaded
+    small = {place for step in leaves(program.steps) for place in step.writes if place.bytes <= 256}
+    assert any(place not in shares.own and place.kind == "local" for place in small)
+    program, shares = shared(function, numbers(64, 40), split=False)
+    assert not shares.threaded
+    assert all(place.root in shares.own for place in small_places(program))
+
+
+def small_places(program):
+    return {
+        place for step in leaves(program.steps) for place in step.writes if place.bytes <= 256 and place.kind == "local"
+    }
+
+
+def test_far_bytes_take_their_time():
+    """What is more than the nearest caches hold costs by its size, however little is computed."""
+
+    def cost(count: int) -> float:
+        (run,) = verified(graph_of(lambda x: x + 1, numbers(count))).steps
+        return shares_of.run_nanoseconds(run, 64)
+
+    near, far = shares_of.FAR_BYTES // 16, shares_of.FAR_BYTES // 8
+    assert cost(far) > 2.2 * cost(near)
+    assert cost(4 * far) > 3.9 * cost(far)

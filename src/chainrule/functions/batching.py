@@ -33,7 +33,8 @@ def jit(function: Callable[..., Any], wait: bool = True) -> Transformed:
     Returns:
         A function of the same arguments. Its attribute `show(*args, after=...)` is the text of what a stage of the
         compilation makes of it: "trace", "guards", "share_loops", "fold" (graphs), "expand" (a graph in operations that
-        have loops), "fuse", "join", "arena" (steps, loops and memory), "llvm", "optimized" and "assembly".
+        have loops), "fuse", "join", "block", "part", "pack", "arena" (steps, loops and memory), "llvm", "optimized" and
+        "assembly".
 
     Raises:
         AllocationError: there is no memory for the results, before anything is computed.
