@@ -35,7 +35,7 @@ def factors(shape: Sequence[int], source: Sequence[int]) -> Factors | None:
     >>> factors((5, 28), (5, 14, 2)), factors((4, 6), (24,)), factors((4, 6), (6, 4))
     (((5,), (14, 2)), ((4,), (6,)), None)
     """
-    found = [(n,) for n in shape]
+    found: list[tuple[int, ...]] = [(n,) for n in shape]
     for axes, sources in _groups(shape, source):
         if len(axes) == 1:
             found[axes[0]] = tuple(source[axis] for axis in sources) or (shape[axes[0]],)
