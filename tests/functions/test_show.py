@@ -23,8 +23,11 @@ def decided(x):
         ("share_loops", "sin(x)"),
         ("fold", "constant(2.0)"),
         ("expand", "sum("),
-        ("fuse", "for r0 in 0..4"),
-        ("join", "for r0 in 0..4"),
+        ("fuse", "sin(x0[3])"),  # a fold of four steps is written out
+        ("join", "sin(x0[3])"),
+        ("block", "sin(x0[3])"),
+        ("part", "sin(x0[3])"),
+        ("pack", "sin(x0[3])"),
         ("arena", "program of"),
         ("llvm", "define void @"),
         ("optimized", "define void @"),
