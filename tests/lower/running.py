@@ -37,19 +37,21 @@ UNPROVED = ("check", "cumsum", "cumprod", "cummax", "cummin", "recurrence")
 ROUNDING = {np.dtype(np.float32): (2e-5, 2e-5), np.dtype(np.float64): (1e-11, 1e-12)}
 
 
-def _full_of_rubbish(allocate: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """New memory often is that of the last run, with its results still there: a result that is never written, or an
-    array that is read before it is, would be right by chance."""
+class _NumpyOfRubbish:
+    """NumPy whose empty arrays are full of rubbish. New memory often is that of the last run, with its results still
+    there: a result that is never written, or an array that is read before it is, would be right by chance."""
 
-    def allocate_rubbish(*request: Any) -> np.ndarray:
-        array = allocate(*request)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    @staticmethod
+    def empty(*request: Any) -> np.ndarray:
+        array = np.empty(*request)
         array.reshape(-1).view(np.uint8)[...] = 0x5B
         return array
 
-    return allocate_rubbish
 
-
-workspace.allocate = _full_of_rubbish(workspace.allocate)
+workspace.np = _NumpyOfRubbish()
 
 
 # ------------------------------------------------------------------------------------------------------------- graphs
