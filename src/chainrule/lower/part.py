@@ -37,7 +37,7 @@ from chainrule.types import ArrayType
 PARTS = 8
 LONG = 64 * PARTS
 """Steps of a fold for each of its results, from which on the parts' results are little beside them."""
-MUCH, MANY = 1 << 16, 64
+MUCH, MANY = 1 << 16, 32
 """Steps in all that are worth it; rows of the result that threads share out as they are."""
 PART = Index("part")
 
