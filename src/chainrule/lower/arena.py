@@ -5,6 +5,7 @@ Takes a program; leaves every local place with an offset. Places that are never 
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from dataclasses import dataclass
 
@@ -82,18 +83,18 @@ def _whole(span: Span, ranges: dict[Step, tuple[int, int]]) -> tuple[int, int]:
 
 def _assign(ordered: list[tuple[Place, tuple[int, int]]]) -> int:
     """Offsets by first fit, in the order in which the places are first needed."""
-    active: list[tuple[int, int, int]] = []  # (offset, end, last)
+    active: list[tuple[int, int, int]] = []  # (offset, end, last), in order
     total = 0
     for place, (first, last) in ordered:
         active = [one for one in active if one[2] >= first]
         size = -(-max(1, place.bytes) // ALIGNMENT) * ALIGNMENT
         last += REST if size in RESTING_BYTES else 0
         offset = 0
-        for start, end, _ in sorted(active):
+        for start, end, _ in active:
             if offset + size <= start:
                 break
             offset = max(offset, end)
         place.offset = offset
-        active.append((offset, offset + size, last))
+        bisect.insort(active, (offset, offset + size, last))
         total = max(total, offset + size)
     return total

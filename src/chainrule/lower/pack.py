@@ -24,7 +24,6 @@ from chainrule.loops import (
     Scalar,
     Statement,
     Store,
-    buffer,
     in_order,
     load,
     loop,
@@ -34,6 +33,7 @@ from chainrule.loops import (
     substitute,
 )
 from chainrule.loops.affine import address, affine, uses
+from chainrule.lower.build import described
 from chainrule.lower.program import Place, Program, Run, rewrite
 from chainrule.types import ArrayType
 
@@ -81,7 +81,7 @@ def packed(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
             kind = ArrayType(tuple(extents[index] for index in order), one.dtype)
             place = new_place(kind)
             before.append(_copy(run, one, order, kind, place))
-            packed = buffer(name, kind.shape, kind.dtype)
+            packed = described(name, kind.shape, kind.dtype, "input")
             added[one] = packed, place
             changed[one] = load(packed, *order)
     if not before:
@@ -213,8 +213,8 @@ def _is_turned_in_panels(one: Load, last: Index, extents: dict[Index, int], fold
 
 def _copy(run: Run, one: Load, order: list[Index], kind: ArrayType, place: Place) -> Run:
     """The kernel that fills a packed operand."""
-    source = buffer("x0", one.buffer.shape, one.dtype)
-    target = buffer("y0", kind.shape, one.dtype, "output")
+    source = described("x0", one.buffer.shape, one.dtype, "input")
+    target = described("y0", kind.shape, one.dtype, "output")
     names = {index: Index(f"i{axis}") for axis, index in enumerate(order)}
     indices = tuple(names[index] if isinstance(index, Index) else index for index in one.operands)
     body: tuple[Statement, ...] = (store(target, tuple(names[index] for index in order), load(source, *indices)),)

@@ -78,11 +78,18 @@ class Shares:
 def share(program: Program, width: int, threads: int = 2) -> Shares:
     """The shares of a program on a machine with vectors of that width, where there are to be so many threads."""
     total = _nanoseconds(program.steps, width)
-    if total >= WORTH_THREADS:
+    if total >= WORTH_THREADS and any(_is_divisible(step, width) for step in every(program.steps)):
         shares = _shares(program, width, Shares(True, total))
         if gain(program.steps, shares, lambda steps: _nanoseconds(steps, width), threads) >= LEAST_GAIN:
             return shares
     return _shares(program, width, Shares(False, total))
+
+
+def _is_divisible(step: Step, width: int) -> bool:
+    """Whether threads could share out a step."""
+    if isinstance(step, Repeat):
+        return step.independent and step.length > 1
+    return isinstance(step, Run) and split_nest(step, width) is not None
 
 
 def _shares(program: Program, width: int, shares: Shares) -> Shares:
