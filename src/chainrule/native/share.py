@@ -78,7 +78,8 @@ class Shares:
 def share(program: Program, width: int, threads: int = 2) -> Shares:
     """The shares of a program on a machine with vectors of that width, where there are to be so many threads."""
     total = _nanoseconds(program.steps, width)
-    if total >= WORTH_THREADS and any(_is_divisible(step, width) for step in every(program.steps)):
+    most = threads if any(_is_divisible(step, width) for step in every(program.steps)) else 1.0
+    if total >= WORTH_THREADS and most >= LEAST_GAIN:
         shares = _shares(program, width, Shares(True, total))
         if gain(program.steps, shares, lambda steps: _nanoseconds(steps, width), threads) >= LEAST_GAIN:
             return shares
