@@ -12,7 +12,7 @@ import time
 WORTH_JUDGING = 1e-3  # seconds
 _A_TURN = 0.3e-6  # seconds that the system takes to find that nobody else wants the processor
 _TOO_MUCH = 0.25
-_FIRST_REST, _LONGEST_REST = 0.1, 3.0
+_FIRST_REST, _LONGEST_REST = 0.05, 0.4  # seconds; threads of other libraries spin for 0.2 after their work
 
 
 class Contention:
