@@ -20,6 +20,7 @@ from chainrule.loops.scalar import (
     INDEX,
     ROLES,
     Buffer,
+    Constant,
     Index,
     Load,
     Scalar,
@@ -280,6 +281,12 @@ def statements(body: Iterable[Statement]) -> Iterator[Statement]:
         yield statement
         if isinstance(statement, (For, If)):
             yield from statements(statement.body)
+
+
+def extent_of(one: For) -> int | None:
+    """The length of a loop that starts at 0; None where it does not, or where that is not known."""
+    known = isinstance(one.start, Constant) and isinstance(one.stop, Constant) and one.start.value == 0
+    return int(one.stop.value) if known else None  # type: ignore[union-attr]
 
 
 def loads_of(statement: Statement) -> list[Load]:

@@ -18,7 +18,6 @@ from typing import Any
 from chainrule.loops import (
     Accumulate,
     Buffer,
-    Constant,
     Fill,
     For,
     If,
@@ -28,10 +27,11 @@ from chainrule.loops import (
     Scalar,
     Statement,
     Store,
+    extent_of,
     in_order,
     load,
+    loads_of,
     loop,
-    scalars_of,
     statements,
     substitute,
 )
@@ -98,8 +98,7 @@ def _ties(run: Run) -> dict[Place, set[Index]]:
     extents: dict[Index, set[int]] = {}
     for one in statements(run.kernel.body):
         if isinstance(one, For):
-            plain = isinstance(one.start, Constant) and isinstance(one.stop, Constant) and not one.start.value
-            extents.setdefault(one.index, set()).add(int(one.stop.value) if plain else 0)  # type: ignore[union-attr]
+            extents.setdefault(one.index, set()).add(extent_of(one) or 0)
     places = dict(zip(run.kernel.buffers, (place.joined for place in run.places), strict=True))
     found: dict[Place, set[Index]] = {place: set() for place in places.values()}
     untied = {places[one.buffer] for one in statements(run.kernel.body) if isinstance(one, Fill)}
@@ -118,9 +117,8 @@ def _accesses(body: Iterable[Statement]) -> Iterator[tuple[Buffer, Sequence[Scal
     for one in statements(tuple(body)):
         if isinstance(one, (Store, Accumulate)):
             yield one.buffer, one.indices
-        for scalar in in_order(scalars_of(one)):
-            if isinstance(scalar, Load):
-                yield scalar.buffer, scalar.operands
+        for read in loads_of(one):
+            yield read.buffer, read.operands
 
 
 def _slid_over(run: Run) -> Iterator[Place]:

@@ -26,8 +26,8 @@ from chainrule.loops import (
     Store,
     in_order,
     load,
+    loads_of,
     loop,
-    scalars_of,
     statements,
     store,
     substitute,
@@ -234,4 +234,4 @@ def _replaced(statement: Statement, fold: Accumulate, changed: dict[Scalar, Scal
 
 
 def _loads(body: tuple[Statement, ...]) -> list[Load]:
-    return [x for one in statements(body) for x in in_order(scalars_of(one)) if isinstance(x, Load)]
+    return [found for one in statements(body) for found in loads_of(one)]

@@ -15,17 +15,15 @@ from dataclasses import replace
 from chainrule.loops import (
     Accumulate,
     Buffer,
-    Constant,
     For,
     Index,
     Kernel,
-    Load,
     Statement,
     Store,
     accumulate,
-    in_order,
+    extent_of,
+    loads_of,
     loop,
-    scalars_of,
     statements,
     store,
     substitute,
@@ -95,8 +93,7 @@ def _around(body: Sequence[Statement], kind: str) -> tuple[list[For], Sequence[S
 
 def _extent(one: For) -> int:
     """The length of a loop from 0; 0 where that is not known."""
-    plain = isinstance(one.start, Constant) and not one.start.value and isinstance(one.stop, Constant)
-    return int(one.stop.value) if plain else 0  # type: ignore[union-attr]
+    return extent_of(one) or 0
 
 
 def _within(loops: Sequence[For], *body: Statement) -> tuple[Statement, ...]:
@@ -109,6 +106,6 @@ def _within(loops: Sequence[For], *body: Statement) -> tuple[Statement, ...]:
 def _run(name: str, body: tuple[Statement, ...], buffers: Sequence[tuple[Buffer, Place]]) -> Run:
     """The kernel of some statements, with those of the buffers that they touch."""
     touched = {one.buffer for one in statements(body) if isinstance(one, (Store, Accumulate))}
-    touched |= {x.buffer for one in statements(body) for x in in_order(scalars_of(one)) if isinstance(x, Load)}
+    touched |= {load.buffer for one in statements(body) for load in loads_of(one)}
     kept = [(buffer, place) for buffer, place in buffers if buffer in touched]
     return Run(Kernel(name, tuple(b for b, _ in kept), body), tuple(p for _, p in kept))

@@ -38,7 +38,7 @@ def factors(shape: Sequence[int], source: Sequence[int]) -> Factors | None:
     found: list[tuple[int, ...]] = [(n,) for n in shape]
     for axes, sources in _groups(shape, source):
         if len(axes) == 1:
-            found[axes[0]] = tuple(source[axis] for axis in sources) or (shape[axes[0]],)
+            found[axes[0]] = tuple(source[axis] for axis in sources)
         elif len(sources) > 1:
             return None
     return tuple(found)

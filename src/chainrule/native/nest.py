@@ -19,7 +19,6 @@ from functools import lru_cache
 from chainrule.loops import (
     Accumulate,
     Buffer,
-    Constant,
     For,
     Index,
     Load,
@@ -27,6 +26,7 @@ from chainrule.loops import (
     Statement,
     Store,
     constant,
+    extent_of,
     in_order,
     neutral,
     same,
@@ -91,8 +91,8 @@ def recognise(statement: Statement) -> Nest | None:
     """The statement as a nest, or None if it is none. Costs, shares and code are of one and the same nest."""
     outer: list[Axis] = []
     body: tuple[Statement, ...] = (statement,)
-    while len(body) == 1 and isinstance(body[0], For) and body[0].kind == "parallel" and _bounds(body[0]) is not None:
-        outer.append(Axis(body[0].index, _bounds(body[0])))  # type: ignore[arg-type]
+    while len(body) == 1 and isinstance(body[0], For) and body[0].kind == "parallel" and extent_of(body[0]) is not None:
+        outer.append(Axis(body[0].index, extent_of(body[0])))  # type: ignore[arg-type]
         body = body[0].body
     nest = _innermost(outer, body)
     return merged(nest) if nest is not None else None
@@ -112,8 +112,8 @@ def _innermost(outer: list[Axis], body: tuple[Statement, ...]) -> Nest | None:
         return None
     inner: list[Axis] = []
     step, stores = rest[0], rest[1:]
-    while isinstance(step, For) and len(step.body) == 1 and _bounds(step) is not None:
-        inner.append(Axis(step.index, _bounds(step)))  # type: ignore[arg-type]
+    while isinstance(step, For) and len(step.body) == 1 and extent_of(step) is not None:
+        inner.append(Axis(step.index, extent_of(step)))  # type: ignore[arg-type]
         step = step.body[0]
     if not isinstance(step, Accumulate) or not all(isinstance(one, Store) for one in stores) or _follow(stores):
         return None
@@ -148,11 +148,6 @@ def _begins(start: Store, fold: Accumulate) -> bool:
     if start.buffer is not fold.buffer or not same(start.indices, fold.indices):
         return False
     return start.value is constant(neutral(fold.combine, fold.buffer.dtype), fold.buffer.dtype)
-
-
-def _bounds(loop: For) -> int | None:
-    known = isinstance(loop.start, Constant) and isinstance(loop.stop, Constant) and loop.start.value == 0
-    return int(loop.stop.value) if known else None  # type: ignore[union-attr]
 
 
 def merged(nest: Nest) -> Nest:
