@@ -68,7 +68,7 @@ class Thread(Machine):
     def walk(self, steps: Sequence[Step]) -> Iterator[str]:
         """Do one's part of the steps, one at a time; "barrier" where one has to wait."""
         for step in steps:
-            if step in self.shares.before:
+            if self.shares.before.get(step, 0) % self.threads:
                 yield "barrier"
             match step:
                 case Branch():

@@ -7,7 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.loops import parse_kernel, verify
-from chainrule.lower.part import LONG, MANY, MUCH, PARTS, parted
+from chainrule.lower.part import ELEMENTS, LONG, MANY, MUCH, PARTS, ROWS, parted
 from chainrule.lower.program import Place, Run, leaves
 from chainrule.types import ArrayType
 from tests.lower.interpreter import interpret_program
@@ -58,12 +58,53 @@ def test_which_folds_are_parted():
     assert folds_in_parts(lambda x: np.sum(x, 1), few) == 1
     assert folds_in_parts(lambda x: np.sum(x, 1), many) == 0  # threads share these rows as they are
     assert folds_in_parts(lambda x: np.sum(x, 1), many.reshape(MANY // 2, -1)) == 1
-    assert folds_in_parts(lambda x: np.sum(x), numbers(LENGTH - PARTS)) == 0  # too little
+    assert folds_in_parts(lambda x: np.sum(x), numbers(ELEMENTS - PARTS)) == 0  # too little
     assert folds_in_parts(lambda x: np.sum(x), numbers(LENGTH + 1)) == 0  # no equal parts
-    assert folds_in_parts(lambda x: np.sum(x, 0), numbers(LONG, 2 * MANY // 4)) == 0
-    assert folds_in_parts(lambda x: np.sum(x, 0), numbers(LONG // 2, MANY - 1)) == 0  # too short
+    assert folds_in_parts(lambda x: np.sum(x, 1), numbers(LENGTH // LONG // 2, LONG)) == 0
+    assert folds_in_parts(lambda x: np.sum(x, 1), numbers(MANY - 1, LONG // 2)) == 0  # too short
     assert folds_in_parts(lambda x: np.cumsum(x), numbers(LENGTH)) == 0
     assert folds_in_parts(lambda x: np.exp(x), numbers(LENGTH)) == 0
+
+
+def test_folds_along_rows_stay_with_the_threads_that_have_them():
+    def product(rows: int, left: int, right: int) -> int:
+        return folds_in_parts(lambda x, y: x.T @ y, numbers(rows, left), numbers(rows, right))
+
+    assert product(256, 64, 64) == 1
+    assert product(256, 8, 64) == 1
+    assert product(256, 128, 256) == 0  # four parts of the result are more than its operands
+    assert product(256 + 2, 64, 64) == 0  # no equal parts
+    assert product(ROWS - 4, 32, 32) == 0  # too few rows
+    assert product(ROWS, 7, ELEMENTS // ROWS - 8) == 0  # too little in them
+    assert folds_in_parts(lambda x: np.sum(x, 0), numbers(128, 64)) == 1
+    assert folds_in_parts(lambda x: np.sum(x, 1), numbers(128, 128)) == 0  # along no rows
+    first, last = kernels(lambda x: np.sum(x, 0), numbers(128, 64))
+    assert "for r0 in 0..32: parts[part, i0] += x0[(part * 32) + r0, i0]" in str(first.kernel)
+    assert "for part in 0..4: y0[i0] += parts[part, i0]" in str(last.kernel)
+
+
+def test_the_second_kernels_come_as_late_as_they_can():
+    def sums(x, y):
+        first, second = np.sum(x, 0), np.sum(np.exp(y), 0)
+        return first, second, np.sum(y + second, 0)
+
+    def is_second(step: Run) -> bool:
+        return any(one.name == "parts" and one.role == "input" for one in step.kernel.buffers)
+
+    found = [is_second(step) for step in kernels(sums, numbers(128, 64), numbers(128, 64, seed=1))]
+    assert found.count(True) == 3
+    assert found.index(True) >= 2  # both sums of rows are done in parts
+    assert found[-1]
+    assert found[-2:] != [True, True]  # but what is read is there
+    compare(sums, numbers(128, 64), numbers(128, 64, seed=1))
+
+
+def test_the_second_kernels_come_before_their_operands_are_overwritten():
+    def step(carry, x):
+        total = np.sum(carry, 0)
+        return np.exp(-carry) + x, total
+
+    compare(lambda c, xs: cr.scan(step, c, xs), numbers(128, 64), numbers(3, 64))
 
 
 def test_an_axis_of_as_many_steps_as_parts():

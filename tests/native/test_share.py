@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.lower.program import Call, Copy, Evaluate, Place, Repeat, Run, leaves
+from chainrule.lower.program import Call, Copy, Evaluate, Repeat, Run, leaves
 from chainrule.native import share as shares_of
-from chainrule.native.share import WORTH_THREADS, Shares, overlap, share
-from chainrule.types import ArrayType
+from chainrule.native.rows import Rows
+from chainrule.native.share import WORTH_THREADS, Shares, share
 from tests.lower.programs import PROGRAMS
 from tests.lower.running import check, everything_split, graph_of, numbers, reference, values_of, verified
 from tests.lower.spmd import run_together, share_of
@@ -145,6 +145,28 @@ def test_rows_that_are_a_threads_own_need_no_waiting():
     assert shares.before
 
 
+def test_blocks_of_rows_are_a_threads_own_where_as_many_threads_have_them():
+    x = numbers(256, 16)
+    program, shares = shared(lambda x: (e := np.exp(x), np.sum(e, 0)), x)
+    expected = reference(program.graph, [x])
+    parts = next(step for step in leaves(program.steps) if step in shares.before)
+    assert shares.before[parts] == 4  # two and four threads have the rows of whole parts
+    assert {touch.rows for touch in shares.touches[parts] if not touch.writes} == {Rows(256, 64)}
+    for threads in (1, 2, 3, 4, 5):
+        for order in (range(threads), range(threads)[::-1]):
+            check(expected, run_together(program, shares, [x], threads, list(order)), tolerance=1e-3)
+    shares.before[parts] = 3  # a planted fault: three threads do not
+    with pytest.raises(AssertionError):
+        check(expected, run_together(program, shares, [x], 3, [2, 1, 0]), tolerance=1e-3)
+
+
+def test_short_steps_follow_the_rows_that_threads_have():
+    x = numbers(320, 320)
+    _, shares = shared(lambda x: np.tanh(e := np.tanh(np.tanh(x) @ x)) + e[:, :1], x, split=False)
+    assert shares.threaded
+    assert set(shares.ways.values()) == {"split"}
+
+
 def test_small_places_are_each_threads_own():
     program, shares = shared(lambda x: np.exp(x) * np.sum(x), X)
     assert {place.bytes for place in shares.own} == {4}
@@ -164,20 +186,6 @@ def test_who_reads_columns_of_others_waits():
     assert [shares.ways[step] for step in steps][-1] == "split"
     _, shares = shared(lambda x: (p := x @ BROAD, np.sum(np.exp(p), 1)), numbers(20, 160))
     assert shares.before
-
-
-def test_overlap():
-    kind = ArrayType((16,), np.dtype(np.float32))
-    a, b, c = (Place(name, kind, offset=offset) for name, offset in (("a", 0), ("b", 63), ("c", 64)))
-    assert overlap(a, a)
-    assert overlap(a, b)
-    assert overlap(b, a)
-    assert overlap(b, c)
-    assert not overlap(a, c)
-    assert not overlap(a, Place("in0", kind, "input"))
-    row = Place("a'", ArrayType((), kind.dtype), base=a)
-    assert overlap(row, a)
-    assert not overlap(row, c)
 
 
 def test_the_cost_of_each_kind_of_step():
@@ -209,21 +217,6 @@ def test_shares_follow_one_another():
             assert bounds[0][0] == 0
             assert bounds[-1][1] == extent
             assert all(one[1] == other[0] for one, other in pairwise(bounds))
-
-
-def test_the_same_memory():
-    kind, other = ArrayType((16,), np.dtype(np.float32)), ArrayType((8,), np.dtype(np.float32))
-    a, b = Place("a", kind, offset=64), Place("b", kind, offset=64)
-    row = Place("r", other, base=Place("s", ArrayType((2, 8), kind.dtype), offset=64))
-    same = shares_of._same_memory
-    assert same(a, a)
-    assert same(a, b)
-    assert not same(a, Place("c", kind, offset=128))
-    assert not same(a, Place("c", other, offset=64))  # shorter rows
-    assert not same(a, row)
-    assert not same(a, Place("in0", kind, "input", offset=64))
-    inputs = [Place(f"in{k}", kind, "input") for k in range(2)]
-    assert not same(*inputs)
 
 
 def test_rows_of_memory_that_is_given_out_again_need_no_waiting():

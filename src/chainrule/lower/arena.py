@@ -13,7 +13,7 @@ from chainrule.lower.join import accesses, blocks
 from chainrule.lower.program import Place, Program, Repeat, Step, While
 
 ALIGNMENT = 64
-REST, RESTING_BYTES = 24, range(1 << 14, 4 << 20)
+REST, RESTING_BYTES = 24, range(1 << 10, 4 << 20)
 """So long (two for each step) memory of these sizes is not given out again: whoever writes to memory that others have
 just read must wait for them, and would end a strip of kernels that go through their rows together."""
 

@@ -1,8 +1,12 @@
-"""Long folds of few results, in two levels: so that each thread has parts of a sum to do.
+"""Long folds of few results, in two levels: so that each thread has parts of a sum to do, and of its own rows.
 
 Takes a program; leaves it with such a fold as two kernels: one that folds each of some equal parts of an axis, and one
 that folds what these gave. Into how many parts follows from the lengths alone, and with it the order of every sum, so
 the number of threads changes no bit (Demmel and Nguyen, Fast reproducible floating-point summation, 2013, section 4).
+
+Two kinds of folds are worth it: those of too few results to share out, and those along rows that threads have shared
+out before, as the gradient of a weight is along the batch. The results of the parts then go from one thread to another
+instead of all the rows.
 """
 
 from __future__ import annotations
@@ -29,22 +33,51 @@ from chainrule.loops import (
     substitute,
 )
 from chainrule.lower.build import described
-from chainrule.lower.program import Place, Program, Run, rewrite
-from chainrule.types import ArrayType
+from chainrule.lower.join import accesses, blocks, every
+from chainrule.lower.program import Place, Program, Run, Step
+from chainrule.types import ArrayType, size_of
 
 PARTS = 8
 LONG = 64 * PARTS
 """Steps of a fold for each of its results, from which on the parts' results are little beside them."""
 MUCH, MANY = 1 << 16, 32
 """Steps in all that are worth it; rows of the result that threads share out as they are."""
+PARTS_OF_ROWS = 4
+ROWS, ELEMENTS, TIMES = 64, 4096, 2
+"""Rows that are worth staying where they are, and the least that they hold: also so many times what the parts give."""
 PART = Index("part")
 
 
 def part_folds(program: Program) -> Program:
     """Fold in two levels what is long and has few results."""
     numbers = itertools.count()
-    rewrite(program.steps, lambda run: parted(run, lambda kind: Place(f"parts{next(numbers)}", kind)))
+    _part_block(program.steps, lambda kind: Place(f"parts{next(numbers)}", kind))
     return program
+
+
+def _part_block(steps: list[Step], new_place: Callable[[ArrayType], Place]) -> None:
+    """The second kernels come as late as they can: the threads then meet once for many of them."""
+    found: list[Step] = []
+    waiting: list[Step] = []
+    for step in steps:
+        for block in blocks(step):
+            _part_block(block, new_place)
+        if any(_meets(step, one) for one in waiting):
+            found, waiting = found + waiting, []
+        first, *last = parted(step, new_place) if isinstance(step, Run) else [step]
+        found.append(first)
+        waiting += last
+    steps[:] = found + waiting
+
+
+def _meets(step: Step, kernel: Step) -> bool:
+    """Whether a step, or one inside it, touches what a kernel writes or writes what it reads."""
+    reads, writes = ({place.root for place in places} for places in accesses(kernel))
+    for one in every([step]):
+        read, written = ({place.root for place in places} for places in accesses(one))
+        if (read | written) & writes or written & reads:
+            return True
+    return False
 
 
 def parted(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
@@ -56,30 +89,50 @@ def parted(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
     step, start = rest[0], body[0]
     if len(rest) > 1 or not isinstance(step, Accumulate) or step.buffer is not start.buffer:
         return [run]
-    shape, steps = tuple(map(_extent, outer)), math.prod(map(_extent, inner))
-    rows = next((n for n in shape if n > 1), 1)
-    split = next((one for one in inner if _extent(one) % PARTS == 0), None)
-    if split is None or rows >= MANY or steps < LONG or math.prod(shape) * steps < MUCH:
+    split, count = _division(step, outer, inner)
+    if split is None:
         return [run]
-    type_ = ArrayType((PARTS, *shape), step.buffer.dtype)
+    shape = tuple(map(_extent, outer))
+    type_ = ArrayType((count, *shape), step.buffer.dtype)
     parts, place = described("parts", type_.shape, type_.dtype, "output"), new_place(type_)
     where = PART, *(one.index for one in outer)
-    per = _extent(split) // PARTS
+    per = _extent(split) // count
     value = substitute(step.value, {split.index: PART * per + split.index if per > 1 else PART})
     shorter = [loop(one.index, per if one is split else one.stop) for one in inner if one is not split or per > 1]
     first = _within(
-        [loop(PART, PARTS, kind="parallel"), *outer],
+        [loop(PART, count, kind="parallel"), *outer],
         store(parts, where, start.value),
         *_within(shorter, accumulate(parts, where, step.combine, value)),
     )
     given = replace(parts, role="input")
-    last = _within(outer, start, loop(PART, PARTS, replace(step, value=given[where])), *body[2:])
+    last = _within(outer, start, loop(PART, count, replace(step, value=given[where])), *body[2:])
     inputs = [(b, p) for b, p in zip(run.kernel.buffers, run.places, strict=True) if b.role != "output"]
     outputs = [(b, p) for b, p in zip(run.kernel.buffers, run.places, strict=True) if b.role == "output"]
     return [
         _run(run.kernel.name, first, [*inputs, (parts, place)]),
         _run(run.kernel.name, last, [*inputs, (given, place), *outputs]),
     ]
+
+
+def _division(step: Accumulate, outer: Sequence[For], inner: Sequence[For]) -> tuple[For | None, int]:
+    """The axis that is to be divided and into how many parts; None where it is better left whole."""
+    shape, steps = tuple(map(_extent, outer)), math.prod(map(_extent, inner))
+    results, rows = math.prod(shape), next((n for n in shape if n > 1), 1)
+    if rows < MANY and steps >= LONG and results * steps >= MUCH:
+        return next((one for one in inner if _extent(one) % PARTS == 0), None), PARTS
+    for one in inner:
+        if _extent(one) >= ROWS and _extent(one) % PARTS_OF_ROWS == 0:
+            held = _elements_of_rows(step, one)
+            if held >= max(ELEMENTS, TIMES * PARTS_OF_ROWS * results):
+                return one, PARTS_OF_ROWS
+    return None, 0
+
+
+def _elements_of_rows(step: Accumulate, rows: For) -> int:
+    """How many elements of the arrays whose rows a loop goes through are read."""
+    loads = [load for load in loads_of(step) if load.operands and load.operands[0] is rows.index]
+    buffers = {load.buffer for load in loads if load.buffer.shape[0] == _extent(rows)}
+    return sum(size_of(buffer.shape) for buffer in buffers)
 
 
 def _around(body: Sequence[Statement], kind: str) -> tuple[list[For], Sequence[Statement]]:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from chainrule.lower.program import Branch, Call, Evaluate, Place, Repeat, Step, While
 
 if TYPE_CHECKING:
-    from chainrule.native.share import Shares, Touch
+    from chainrule.native.rows import Touch
+    from chainrule.native.share import Shares
 
 _A_MEETING = 300.0  # nanoseconds: of a barrier 60, and the rest for threads that are not equally fast
-_A_BYTE, _A_BYTE_OF_MANY, _MANY_BYTES = 0.08, 0.03, 65_536
-"""Nanoseconds: of a cache line 5, that goes to another core and back for the next write; of long rows of lines, which
-the processor fetches ahead, 2. (On a virtual Xeon it was 0 to 10 and 4, as the cores were placed.)"""
+_A_BYTE, _A_BYTE_OF_MANY, _MANY_BYTES = 0.12, 0.05, 65_536
+"""Nanoseconds: of a cache line 8, that goes to another core and back for the next write; of long rows of lines, which
+the processor fetches ahead, 3. (On a virtual Xeon it was 0 to 12 and 4, as the cores were placed.)"""
 _UNKNOWN_STEPS = 10
 
 Cost = Callable[[Sequence[Step]], float]
@@ -41,7 +42,8 @@ class _Walk:
 
     def steps(self, steps: Sequence[Step]) -> float:
         """The time of some steps, one after another."""
-        return sum(self._step(step) + self.meeting * (step in self.shares.before) for step in steps)
+        meets = {step for step, divisors in self.shares.before.items() if divisors % self.threads}
+        return sum(self._step(step) + self.meeting * (step in meets) for step in steps)
 
     def _step(self, step: Step) -> float:
         if step in self.shares.spread:
@@ -72,8 +74,8 @@ class _Walk:
             place, before = touch.place.root, self.written.get(touch.place.root)
             if touch.writes or before is None:
                 continue
-            same = before.way == touch.way == "split" and before.rows is not None and before.rows == touch.rows
-            if same or before.way == touch.way == "one" or (touch.way, touch.rows) in self.fetched[place]:
+            is_own = before.agreement(touch) % self.threads == 0
+            if is_own or (touch.way, touch.rows) in self.fetched[place]:
                 continue
             self.fetched[place].add((touch.way, touch.rows))
             part = 1 / self.threads if touch.rows is not None else (self.threads - 1) / self.threads

@@ -109,6 +109,15 @@ class Routine:
         if wanted:
             emit_barrier(self.builder, self.state, self.thread, self.threads)
 
+    def _meet(self, divisors: int) -> None:
+        """A barrier for all numbers of threads but the divisors of this one."""
+        if divisors == 1:
+            self._barrier(True)
+            return
+        left = self.builder.urem(number(divisors), self.threads)
+        with self.builder.if_then(self.builder.icmp_unsigned("!=", left, number(0))):
+            self._barrier(True)
+
     def _by(self, step: Step) -> AbstractContextManager[Any]:
         """Inside: what the threads do that are to do a step."""
         if self.shares.ways.get(step) != "one":
@@ -120,7 +129,8 @@ class Routine:
     def _steps(self, steps: Sequence[Step]) -> None:
         done: set[Step] = set()
         for step in steps:
-            self._barrier(step in self.shares.before)
+            if step in self.shares.before:
+                self._meet(self.shares.before[step])
             if step in self.strips:
                 self._strip(self.strips[step])
                 done.update(self.strips[step].steps)

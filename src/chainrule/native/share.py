@@ -18,12 +18,9 @@ Results do not depend on the number of threads: a thread's share changes who com
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
-from chainrule.loops import Buffer, Load, Scalar, in_order, scalars_of, statements
-from chainrule.loops.affine import affine
 from chainrule.lower.cost import weigh
 from chainrule.lower.join import accesses, blocks, every
 from chainrule.lower.program import (
@@ -43,13 +40,15 @@ from chainrule.lower.program import (
 from chainrule.native.gain import gain
 from chainrule.native.mapping import choose, panel_bytes, splits
 from chainrule.native.nest import Nest, recognise
+from chainrule.native.rows import Rows, Touch, Way, overlap, rows_of_places, same_memory
 
-Way: TypeAlias = Literal["each", "split", "one"]
-WORTH_SPLITTING, WORTH_MEETING, WORTH_THREADS = 1_000.0, 10_000.0, 60_000.0  # nanoseconds
+WORTH_SPLITTING, WORTH_MEETING, WORTH_THREADS = 200.0, 10_000.0, 60_000.0  # nanoseconds
+ROWS_BYTES = 2048  # of an array whose rows stay with their threads
 LEAST_GAIN = 1.1
 """How many times faster than one the threads must be."""
 _NANOSECONDS_A_RESULT, _NANOSECONDS_A_STEP = 0.35, 0.12
-FAR_BYTES, _NANOSECONDS_A_FAR_BYTE = 1 << 18, 0.03  # what the nearest caches do not hold
+_NANOSECONDS_A_BYTE, _NANOSECONDS_A_FAR_BYTE = 0.008, 0.03
+FAR_BYTES = 1 << 18  # what the nearest caches do not hold
 _UNKNOWN_STEPS = 10
 
 
@@ -62,8 +61,8 @@ class Shares:
     own: set[Place] = field(default_factory=set)
     """The places that every thread has for itself."""
     ways: dict[Step, Way] = field(default_factory=dict)
-    before: set[Step] = field(default_factory=set)
-    """The steps before which the threads meet."""
+    before: dict[Step, int] = field(default_factory=dict)
+    """The steps before which the threads meet, and the numbers of threads for which they need not: its divisors."""
     after: set[Step] = field(default_factory=set)
     """The loops at the end of whose body they meet."""
     spread: dict[Step, set[Place]] = field(default_factory=dict)
@@ -114,6 +113,7 @@ def _shares(program: Program, width: int, shares: Shares) -> Shares:
             if isinstance(step, Run) and run_nanoseconds(step, width) >= WORTH_MEETING and split_nest(step, width)
             for place in step.writes
         }
+        shares.own -= _of_rows(program.steps, width)
     shares.scratch = max(
         (scratch_of(step, width) for step in leaves(program.steps) if isinstance(step, Run)), default=0
     )
@@ -124,6 +124,19 @@ def _shares(program: Program, width: int, shares: Shares) -> Shares:
         shares.own_arena = shares.scratch
         shares.scratch += -(-program.arena // 128) * 128
     return shares
+
+
+def _of_rows(steps: list[Step], width: int) -> set[Place]:
+    """The places of what comes of rows that threads share out, a row of one of a row of the other."""
+    found: set[Place] = set()
+    for step in leaves(steps):
+        nest = divisible_nest(step, width) if isinstance(step, Run) else None
+        if isinstance(step, Run) and nest is not None and not choose(nest, width).by_columns:
+            rows = rows_of_places(step, nest)
+            of_rows = (place for place in step.reads if rows.get(place.joined) is not None)
+            if any(place.bytes >= ROWS_BYTES or place.root in found for place in of_rows):
+                found |= {place.root for place in step.writes}
+    return found
 
 
 def _spread(program: Program, shares: Shares, width: int) -> None:
@@ -184,36 +197,24 @@ def _nanoseconds(steps: Sequence[Step], width: int) -> float:
 
 def run_nanoseconds(step: Run, width: int) -> float:
     """About how long a kernel takes in one thread."""
-    total = 5.0
+    total, most = 5.0, 0
     for statement in step.kernel.body:
         nest = recognise(statement)
         if nest is None:
-            sizes = [place.bytes for place in step.places]
-            total += max(sizes, default=0) / 2
+            most = max((place.bytes for place in step.places), default=0)
+            total += most / 2
             continue
+        most = max(most, nest.domain * max((scalar.dtype.itemsize for scalar in nest.values), default=8))
         vector = max(1, width // max((scalar.dtype.itemsize for scalar in nest.values), default=8))
         results = math.prod(axis.extent for axis in nest.outer) / vector
         total += results * sum(1 + weigh(store.value) for store in nest.stores) * _NANOSECONDS_A_RESULT
         if nest.fold is not None:
             total += nest.domain / vector * (1 + weigh(nest.fold.value)) * _NANOSECONDS_A_STEP
-    touched = sum({place.joined: place.joined.bytes for place in step.places}.values())
-    return max(total, touched * _NANOSECONDS_A_FAR_BYTE) if touched >= FAR_BYTES else total
+    touched = sum({place.joined: min(place.joined.bytes, most) for place in step.places}.values())
+    return max(total, touched * (_NANOSECONDS_A_FAR_BYTE if touched >= FAR_BYTES else _NANOSECONDS_A_BYTE))
 
 
 # ---------------------------------------------------------------------------------------------------------- barriers
-
-Rows: TypeAlias = int | None
-"""The length of the axis by which a step touches only its own rows of a place; None where it touches others."""
-
-
-@dataclass
-class Touch:
-    """One step's access to one place."""
-
-    place: Place
-    way: Way
-    rows: Rows
-    writes: bool
 
 
 class _Walk:
@@ -222,6 +223,8 @@ class _Walk:
     def __init__(self, shares: Shares, width: int, fault: Place) -> None:
         self.shares, self.width, self.fault = shares, width, fault
         self.touched: list[Touch] = []
+        self.written: dict[Place, Touch] = {}
+        """Who wrote a place last."""
 
     def steps(self, steps: Sequence[Step]) -> None:
         """Decide for each step of a block."""
@@ -231,9 +234,10 @@ class _Walk:
     def _step(self, step: Step) -> None:
         way, touches = self._touches(step)
         self.shares.ways[step], self.shares.touches[step] = way, touches
-        if isinstance(step, (Repeat, While)) or any(self._meets(new, old) for new in touches for old in self.touched):
-            self._meet(step)
+        met = [self._meets(new, old) for new in touches for old in self.touched] if not _is_loop(step) else [1]
+        self._meet(step, [divisors for divisors in met if divisors])
         self.touched += touches
+        self.written |= {one.place.root: one for one in touches if one.writes}
         if isinstance(step, Branch):
             start = list(self.touched)
             self.steps(step.then)
@@ -250,19 +254,19 @@ class _Walk:
                 self.shares.after.add(step)
                 self.touched = []
 
-    def _meet(self, step: Step) -> None:
-        if self.touched:
-            self.shares.before.add(step)
+    def _meet(self, step: Step, needs: Sequence[int]) -> None:
+        if not needs or not self.touched:
+            return
+        divisors = math.gcd(*needs)
+        self.shares.before[step] = divisors
+        if divisors == 1:
             self.touched = []
 
-    def _meets(self, new: Touch, old: Touch) -> bool:
-        """Whether a touch must wait for an earlier one of another thread."""
+    def _meets(self, new: Touch, old: Touch) -> int:
+        """For which numbers of threads a touch must not wait for an earlier one: the divisors of this; 0: for all."""
         if not (new.writes or old.writes) or not overlap(new.place, old.place):
-            return False
-        if new.way == old.way == "one":
-            return False
-        same_rows = new.rows is not None and new.rows == old.rows and _same_memory(new.place, old.place)
-        return not (new.way == old.way == "split" and same_rows)
+            return 0
+        return new.agreement(old) if new.way == "one" or same_memory(new.place, old.place) else 1
 
     def _touches(self, step: Step) -> tuple[Way, list[Touch]]:
         reads, writes = accesses(step)
@@ -270,62 +274,35 @@ class _Walk:
             place for place in writes if place.root not in self.shares.own and place.root is not self.fault
         ]
         way: Way = "one" if shared_writes or isinstance(step, Evaluate | Call) else "each"
-        rows: dict[Place, Rows] = {}
+        rows: dict[Place, Rows | None] = {}
         if isinstance(step, Run) and len(shared_writes) == len([p for p in writes if p.root is not self.fault]):
-            nest = split_nest(step, self.width)
-            if nest is not None and shared_writes:
-                way, rows = "split", {} if choose(nest, self.width).by_columns else _rows(step, nest)
+            nest = divisible_nest(step, self.width) if shared_writes else None
+            if nest is not None:
+                own = {} if choose(nest, self.width).by_columns else rows_of_places(step, nest)
+                if self._is_worth_splitting(step, own):
+                    way, rows = "split", own
         found = [Touch(place.joined, way, rows.get(place.joined), False) for place in reads]
         found += [Touch(place.joined, way, rows.get(place.joined), True) for place in writes]
         return way, [one for one in found if one.place.root not in self.shares.own and one.place.root is not self.fault]
 
-
-def _same_memory(one: Place, other: Place) -> bool:
-    """Whether two places are one piece of memory, so that equal shares of their rows are as well."""
-    if one is other:
-        return True
-    local = one.base is other.base is None and one.kind == other.kind == "local"
-    return local and one.offset == other.offset and one.bytes == other.bytes
-
-
-def overlap(one: Place, other: Place) -> bool:
-    """Whether two places have memory in common."""
-    one, other = one.root, other.root
-    if one is other:
-        return True
-    if one.kind != "local" or other.kind != "local":
-        return False
-    return one.offset < other.offset + other.bytes and other.offset < one.offset + one.bytes
+    def _is_worth_splitting(self, step: Run, rows: Mapping[Place, Rows | None]) -> bool:
+        """Whether a step is long, or goes through rows that the threads have in their caches."""
+        if run_nanoseconds(step, self.width) >= WORTH_SPLITTING:
+            return True
+        before = ((self.written.get(place.root), own) for place, own in rows.items() if own is not None)
+        return any(one is not None and one.rows is not None and one.rows.extent == own.extent for one, own in before)
 
 
-def split_nest(step: Run, width: int) -> Nest | None:
-    """The one nest of a kernel whose rows are worth sharing out."""
-    if len(step.kernel.body) != 1 or run_nanoseconds(step, width) < WORTH_SPLITTING:
-        return None
-    nest = recognise(step.kernel.body[0])
+def _is_loop(step: Step) -> bool:
+    return isinstance(step, Repeat | While)
+
+
+def divisible_nest(step: Run, width: int) -> Nest | None:
+    """The one nest of a kernel whose rows can be shared out."""
+    nest = recognise(step.kernel.body[0]) if len(step.kernel.body) == 1 else None
     return nest if nest is not None and splits(nest, width) else None
 
 
-def _rows(step: Run, nest: Nest) -> dict[Place, Rows]:
-    """For each place the axis by whose own rows alone it is touched."""
-    rows: dict[Place, Rows] = {}
-    places = dict(zip(step.kernel.buffers, (place.joined for place in step.places), strict=True))
-
-    def note(buffer: Buffer, indices: Sequence[Scalar]) -> None:
-        own = bool(indices) and buffer.shape[0] == nest.leading_extent and _is(indices[0], nest)
-        place = places[buffer]
-        before = rows.get(place, nest.leading_extent)
-        rows[place] = nest.leading_extent if own and before is not None else None
-
-    for one in statements(step.kernel.body):
-        for scalar in in_order(scalars_of(one)):
-            if isinstance(scalar, Load):
-                note(scalar.buffer, scalar.operands)
-        if hasattr(one, "indices"):
-            note(one.buffer, one.indices)  # type: ignore[union-attr]
-    return rows
-
-
-def _is(index: Scalar, nest: Nest) -> bool:
-    found = affine(index)
-    return found.constant == 0 and not found.others and found.indices == {nest.leading: 1}
+def split_nest(step: Run, width: int) -> Nest | None:
+    """The one nest of a kernel whose rows are worth sharing out, whoever has them."""
+    return divisible_nest(step, width) if run_nanoseconds(step, width) >= WORTH_SPLITTING else None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from chainrule.lower.join import blocks
 from chainrule.lower.program import Run, Step
 from chainrule.native.mapping import choose
-from chainrule.native.share import Shares, split_nest
+from chainrule.native.share import Shares, divisible_nest
 
 STRIP_BYTES = 1 << 20
 """What a strip touches at least: less stays in a cache however it is gone through."""
@@ -46,7 +46,7 @@ def strips(steps: Sequence[Step], shares: Shares, width: int) -> dict[Step, Stri
 
 def _rows(step: Step, shares: Shares, width: int) -> int:
     """How many rows the threads share out of a kernel that a strip may have; 0 if it is none."""
-    nest = split_nest(step, width) if isinstance(step, Run) and shares.ways.get(step) == "split" else None
+    nest = divisible_nest(step, width) if isinstance(step, Run) and shares.ways.get(step) == "split" else None
     plan = choose(nest, width) if nest is not None else None
     whole = plan is None or plan.panel or plan.by_columns  # panels are for all rows at once
     return 0 if nest is None or whole else nest.leading_extent

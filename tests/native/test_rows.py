@@ -1,0 +1,56 @@
+"""Rows that threads share out: where two steps have them alike, and which places are the same memory."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.lower.program import Place
+from chainrule.native.rows import Rows, Touch, overlap, same_memory
+from chainrule.types import ArrayType
+from tests.lower.spmd import share_of
+
+
+def test_agreement():
+    def touch(way, rows):
+        return Touch(Place("a", ArrayType((256,), np.dtype(np.float32))), way, rows, False)
+
+    sixteen, four, other = (touch("split", Rows(*rows)) for rows in ((256, 16), (256, 64), (128, 16)))
+    assert sixteen.agreement(sixteen) == 0
+    assert sixteen.agreement(four) == four.agreement(sixteen) == 4
+    assert sixteen.agreement(touch("split", Rows(256, 100))) == 1
+    assert sixteen.agreement(other) == sixteen.agreement(touch("split", None)) == 1
+    assert touch("split", None).agreement(touch("split", None)) == 1
+    assert touch("one", None).agreement(touch("one", None)) == 0
+    assert touch("one", None).agreement(sixteen) == sixteen.agreement(touch("each", None)) == 1
+    for threads in (1, 2, 4):
+        bounds = [[share_of(256, n, threads, grain) for n in range(threads)] for grain in (16, 64)]
+        assert bounds[0] == bounds[1]
+
+
+def test_overlap():
+    kind = ArrayType((16,), np.dtype(np.float32))
+    a, b, c = (Place(name, kind, offset=offset) for name, offset in (("a", 0), ("b", 63), ("c", 64)))
+    assert overlap(a, a)
+    assert overlap(a, b)
+    assert overlap(b, a)
+    assert overlap(b, c)
+    assert not overlap(a, c)
+    assert not overlap(a, Place("in0", kind, "input"))
+    row = Place("a'", ArrayType((), kind.dtype), base=a)
+    assert overlap(row, a)
+    assert not overlap(row, c)
+
+
+def test_the_same_memory():
+    kind, other = ArrayType((16,), np.dtype(np.float32)), ArrayType((8,), np.dtype(np.float32))
+    a, b = Place("a", kind, offset=64), Place("b", kind, offset=64)
+    row = Place("r", other, base=Place("s", ArrayType((2, 8), kind.dtype), offset=64))
+    same = same_memory
+    assert same(a, a)
+    assert same(a, b)
+    assert not same(a, Place("c", kind, offset=128))
+    assert not same(a, Place("c", other, offset=64))  # shorter rows
+    assert not same(a, row)
+    assert not same(a, Place("in0", kind, "input", offset=64))
+    inputs = [Place(f"in{k}", kind, "input") for k in range(2)]
+    assert not same(*inputs)
