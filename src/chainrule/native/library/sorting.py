@@ -1,10 +1,11 @@
 """Sorting: the stable order of a row, by radix.
 
-Keys become unsigned integers of the same order, and are sorted with their places in passes of 8 bits, the least
-significant first. The passes stop short of the low bits: for n keys that are random, log2(n) + 6 of the leading bits
-that vary leave hardly two neighbours in the wrong order, and an insertion sort settles those. Where it has more to do
-than expected (keys that agree in those bits), all bits are sorted by instead. Both are stable, so that the second
-attempt may begin from where the first one ended.
+Keys become unsigned integers of the same order. The leading bits of each and the number of its place make one word, and
+the words are sorted in passes of 8 bits, the least significant first. The passes stop short of the low bits: for n keys
+that are random, log2(n) + 6 of the leading bits that vary leave hardly two neighbours in the wrong order, and an
+insertion sort settles those. Where it has more to do than expected (keys that agree in those bits), all bits are sorted
+by instead. Where keys differ in no more than the bits for which a word has no room, they are sorted once more, as pairs
+of a key and a place. All of this is stable, so that the second attempt may begin from where the first one ended.
 
 Sources: MacLaren, Internal Sorting by Radix Plus Sifting, J. ACM 13 (1966); Knuth, The Art of Computer Programming,
 volume 3, 2nd ed. (1998), section 5.2.5; Herf, Radix Tricks (2001), on the bits of floats.
@@ -44,25 +45,64 @@ def argsort(module: ir.Module, dtype: Any) -> ir.Function:
     kind = Kind.of(dtype)
 
     def write(code: Code, keys: Value, places: Value, count: Value, scratch: Value) -> None:
-        source, pairs, result = Array(kind, keys), Array(UINT64, scratch).at(_RADIX), Array(INT64, places)
+        source, result = Array(kind, keys), Array(INT64, places)
         zero = code.number(0).as_signed(False)
-        previous, least, most, varying = (code.variable(start) for start in (zero, zero.like(-1), zero, zero))
-        falls, here = code.variable(code.number(0, BIT)), code.variable(pairs.pointer)
+        previous, least, most = (code.variable(start) for start in (zero, zero.like(-1), zero))
+        falls = code.variable(code.number(0, BIT))
         with code.loop(0, count) as i:
             key = ordered(source[i], kind)
-            pairs[i * 2], pairs[i * 2 + 1] = key, i
+            result[i] = i
             falls.set(falls.get() | (key < previous.get()))
             least.set((key < least.get()).where(key, least.get()))
             most.set((key > most.get()).where(key, most.get()))
-            varying.set(varying.get() | (key ^ pairs[0]))
             previous.set(key)
         with code.when(falls.get()):
-            here.set(code.call(_sort_pairs(module), scratch, count, least.get(), most.get(), varying.get()))
-        sorted_pairs = Array(INT64, here.get())
-        with code.loop(0, count) as i:
-            result[i] = sorted_pairs[i * 2 + 1]
+            low, bits = least.get(), 64 - (most.get() - least.get()).zeros("leading")
+            _by_words(code, source, result, count, scratch, low, bits)
 
     return routine(module, f"argsort.{kind.name}", [POINTER, POINTER, INDEX, POINTER], write)
+
+
+def _by_words(
+    code: Code, source: Array, result: Array, count: Value, scratch: Value, least: Value, bits: Value
+) -> None:
+    """Sort keys that are `least` and numbers of so many bits."""
+    module, kind = code.builder.module, source.kind
+    room = (count - 1).zeros("leading")  # for the key in a word: the rest is the place
+    behind, excess = 64 - room, bits - room
+    cut = (excess > 0).where(excess, 0)
+    words, used = Array(UINT64, scratch).at(_RADIX), code.variable(code.number(0).as_signed(False))
+    with code.loop(0, count) as i:
+        leading = ((ordered(source[i], kind) - least) >> cut) << behind
+        words[i] = leading | i
+        used.set(used.get() | leading)
+    high, low = bits - cut + behind, used.get().zeros("trailing")
+    here = Array(UINT64, code.call(_sort(module, 1), scratch, count, low, high))
+    fraction, wrong = (code.number(-1).as_signed(False) >> room), code.variable(code.number(0, BIT))
+    before = code.variable(here[0])
+    with code.loop(0, count) as i:
+        word = here[i]
+        place = word & fraction
+        result[i] = place
+        with code.when((((word ^ before.get()) >> behind).equals(0)) & (cut > 0)):
+            last, key = (ordered(source[at & fraction], kind) for at in (before.get(), word))
+            wrong.set(wrong.get() | (key < last))
+        before.set(word)
+    with code.when(wrong.get()):
+        _by_pairs(code, source, result, count, scratch, least, bits)
+
+
+def _by_pairs(
+    code: Code, source: Array, result: Array, count: Value, scratch: Value, least: Value, bits: Value
+) -> None:
+    """The same, with room for all bits."""
+    pairs = Array(UINT64, scratch).at(_RADIX)
+    with code.loop(0, count) as i:
+        pairs[i * 2], pairs[i * 2 + 1] = ordered(source[i], source.kind) - least, i
+    here = code.call(_sort(code.builder.module, 2), scratch, count, code.number(0), bits)
+    sorted_pairs = Array(INT64, here)
+    with code.loop(0, count) as i:
+        result[i] = sorted_pairs[i * 2 + 1]
 
 
 def ordered(key: Value, kind: Kind) -> Value:
@@ -78,48 +118,46 @@ def ordered(key: Value, kind: Kind) -> Value:
     return key.as_signed(False).resized(INDEX)
 
 
-def _sort_pairs(module: ir.Module) -> ir.Function:
-    """`pairs (scratch, count, least, most, varying)`: sort the pairs that `argsort` laid out, given the least and the
-    greatest key and the bits that are not the same in all. Where the pairs are then."""
+def _sort(module: ir.Module, width: int) -> ir.Function:
+    """`items (scratch, count, low, high)`: sort items of so many words, laid out in `scratch`, by the bits of the first
+    word from `low` to `high`: all that are not 0. Where the items are then."""
 
-    def write(code: Code, scratch: Value, count: Value, least: Value, most: Value, varying: Value) -> None:
+    def write(code: Code, scratch: Value, count: Value, low: Value, high: Value) -> None:
         here = code.variable(Array(UINT64, scratch).at(_RADIX).pointer)
-        there = code.variable(Array(UINT64, here.get()).at(count * 2).pointer)
-        # Counted from the least, keys have their bits together: else -1 and 0 would differ in all of theirs.
-        low, high = varying.zeros("trailing"), 64 - (most - least).zeros("leading")
-        digits = (64 + _SURPLUS + 7 - count.zeros("leading")) >> 3
+        there = code.variable(Array(UINT64, here.get()).at(count * width).pointer)
+        digits = (64 + _SURPLUS + 7 - (count - 1).zeros("leading")) >> 3
         enough = high - digits * 8
         enough = (enough < low).where(low, enough)
         start = code.variable((count <= _FEW).where(high, enough))
         with code.repeat() as leave:
             with code.loop(start.get(), high, 8) as shift:
                 source, target = here.get(), there.get()
-                with code.when(code.call(_distribute(module), scratch, source, target, count, least, shift)):
+                with code.when(code.call(_distribute(module, width), scratch, source, target, count, shift)):
                     here.set(target)
                     there.set(source)
             leave(start.get() <= low)
-            leave(code.call(_settle(module), here.get(), count))
+            leave(code.call(_settle(module, width), here.get(), count))
             start.set(low)
         code.give(here.get())
 
-    return routine(module, "sort_pairs", [POINTER, INDEX, INDEX, INDEX, INDEX], write, POINTER)
+    return routine(module, f"sort.{width}", [POINTER, INDEX, INDEX, INDEX], write, POINTER)
 
 
-def _distribute(module: ir.Module) -> ir.Function:
-    """`bit (table, source, target, count, least, shift)`: the pairs in the order of 8 bits of their keys. False where
+def _distribute(module: ir.Module, width: int) -> ir.Function:
+    """`bit (table, source, target, count, shift)`: the items in the order of 8 bits of their first words. False where
     these are the same in all, and nothing is written."""
 
-    def write(code: Code, table: Value, source: Value, target: Value, count: Value, least: Value, shift: Value) -> None:
-        places, pairs, sorted_pairs = Array(INT64, table), Array(UINT64, source), Array(UINT64, target)
+    def write(code: Code, table: Value, source: Value, target: Value, count: Value, shift: Value) -> None:
+        places, items, sorted_items = Array(INT64, table), Array(UINT64, source), Array(UINT64, target)
 
-        def digit(key: Value) -> Value:
-            return ((key - least) >> shift) & (_RADIX - 1)
+        def digit(item: Value) -> Value:
+            return (item >> shift) & (_RADIX - 1)
 
         places.clear(_RADIX)
         with code.loop(0, count) as i:
-            which = digit(pairs[i * 2])
+            which = digit(items[i * width])
             places[which] = places[which] + 1
-        with code.when(places[digit(pairs[0])].equals(count)):
+        with code.when(places[digit(items[0])].equals(count)):
             code.give(code.number(0, BIT))
         total = code.variable(0)
         with code.loop(0, _RADIX) as i:
@@ -127,35 +165,35 @@ def _distribute(module: ir.Module) -> ir.Function:
             total.set(start + places[i])
             places[i] = start
         with code.loop(0, count) as i:
-            which = digit(pairs[i * 2])
+            which = digit(items[i * width])
             place = places[which]
-            sorted_pairs.store(place * 2, pairs.load(i * 2, 2))
+            sorted_items.store(place * width, items.load(i * width, width))
             places[which] = place + 1
         code.give(code.number(1, BIT))
 
-    return routine(module, "distribute", [POINTER, POINTER, POINTER, INDEX, INDEX, INDEX], write, BIT)
+    return routine(module, f"distribute.{width}", [POINTER, POINTER, POINTER, INDEX, INDEX], write, BIT)
 
 
-def _settle(module: ir.Module) -> ir.Function:
-    """`bit (pairs, count)`: sort by insertion. False where that takes too many moves, and is not done."""
+def _settle(module: ir.Module, width: int) -> ir.Function:
+    """`bit (items, count)`: sort by insertion. False where that takes too many moves, and is not done."""
 
     def write(code: Code, pointer: Value, count: Value) -> None:
-        pairs, moves = Array(UINT64, pointer), code.variable(count * _MOVES + _FEW * _FEW // 2)
+        items, moves = Array(UINT64, pointer), code.variable(count * _MOVES + _FEW * _FEW // 2)
         with code.loop(1, count) as i:
-            pair = pairs.load(i * 2, 2)
-            key = pair.lane(0)
-            with code.when(pairs[i * 2 - 2] > key):
+            item = items.load(i * width, width)
+            key = item.lane(0) if width > 1 else item
+            with code.when(items[(i - 1) * width] > key):
                 hole = code.variable(i)
                 with code.repeat() as leave:
-                    place = hole.get() * 2
-                    pairs.store(place, pairs.load(place - 2, 2))
+                    place = hole.get() * width
+                    items.store(place, items.load(place - width, width))
                     hole.set(hole.get() - 1)
                     leave(hole.get() <= 0)
-                    leave(pairs[hole.get() * 2 - 2] <= key)
-                pairs.store(hole.get() * 2, pair)
+                    leave(items[(hole.get() - 1) * width] <= key)
+                items.store(hole.get() * width, item)
                 moves.set(moves.get() - (i - hole.get()))
                 with code.when(moves.get() < 0):
                     code.give(code.number(0, BIT))
         code.give(code.number(1, BIT))
 
-    return routine(module, "settle", [POINTER, INDEX], write, BIT)
+    return routine(module, f"settle.{width}", [POINTER, INDEX], write, BIT)
