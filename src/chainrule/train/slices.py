@@ -22,7 +22,7 @@ from chainrule.trace import trace_function
 from chainrule.train.data import Arrays
 from chainrule.train.step import Own, Stepper
 
-MOST_STEPS, MOST_STEPS_COMPILED = 256, 16_384
+MOST_STEPS, MOST_STEPS_COMPILED = 256, 65_536
 """The length of a slice. A step that does nothing costs the evaluator 5 microseconds, so at most 3% of a slice, and
 machine code some nanoseconds."""
 
@@ -43,7 +43,8 @@ class Slices:
     def run(self, state: Any, until: Any) -> tuple[Any, np.ndarray, np.ndarray]:
         """(state, losses, validation losses) when each model has done `until` steps in all, or stopped before.
 
-        No more than `length` steps are done. The losses of a model begin with that of the first step of the slice.
+        No more than `length` steps are done. The losses of a model begin with that of the first step of the slice; where
+        nothing is validated there are no validation losses.
         """
         leaves, structure = flatten(((state, until, *self.inputs), {}))
         leaves = [np.asarray(leaf) for leaf in leaves]
@@ -56,10 +57,11 @@ class Slices:
 
     def _one(self, state: Any, until: Any, own: Own, data: Arrays, validation: Arrays | None) -> Any:
         def step(carry: Any, _: None) -> Any:
-            return self.stepper.step(carry, own, until, data, validation)
+            after, (loss, score) = self.stepper.step(carry, own, until, data, validation)
+            return after, (loss, score) if "best" in state else (loss,)
 
-        after, (losses, scores) = scan(step, state, None, length=self.length)
-        return after, losses, scores
+        after, (losses, *scores) = scan(step, state, None, length=self.length)
+        return after, losses, scores[0] if scores else np.zeros(0)
 
     def _many(self, states: Any, untils: Any, owns: Own, data: Arrays, validation: Arrays | None) -> Any:
         def model(_: Any, given: Any) -> Any:

@@ -24,16 +24,17 @@ def shapes_of(row: np.ndarray) -> list[np.ndarray]:
 
 
 def clustered(dtype: str, size: int) -> list[np.ndarray]:
-    """Integers that agree in their leading bits, but for one; and those whose low bits are all zero."""
+    """Integers that agree in their leading bits, but for one; those whose low bits are all zero; and few that differ in
+    nothing else than their last bits, but for one."""
     kind = np.dtype(dtype)
     if kind.kind not in "iu" or kind.itemsize < 4 or not size:
         return []
     random = np.random.default_rng(size)
     low = random.integers(0, 2**12, size).astype(kind)
-    outlier, high = low.copy(), low << (8 * kind.itemsize - 13)
-    outlier[size // 2] = np.iinfo(kind).max
+    outlier, high, few = low.copy(), low << (8 * kind.itemsize - 13), low % 4
+    outlier[size // 2] = few[size // 2] = np.iinfo(kind).max
     both = low | (random.integers(0, 2, size).astype(kind) << (8 * kind.itemsize - 2))
-    return [outlier, high, both]
+    return [outlier, high, both, few]
 
 
 def check(dtype: str, sizes: tuple[int, ...] = SIZES) -> None:
@@ -68,13 +69,17 @@ def _without_canon(key: Value, kind: Kind) -> Value:
     return (bits ^ ((bits >> (width - 1)) | (1 << (width - 1)))).as_signed(False).resized(ir.IntType(64))
 
 
-def _content(module: ir.Module) -> ir.Function:
+def _content(module: ir.Module, width: int) -> ir.Function:
     """An insertion sort that does nothing and says that it is done."""
 
-    def write(code: Code, pairs: Value, count: Value) -> None:
+    def write(code: Code, items: Value, count: Value) -> None:
         code.give(code.number(1, BIT))
 
-    return routine(module, "settle", [POINTER, INDEX], write, BIT)
+    return routine(module, f"settle.{width}", [POINTER, INDEX], write, BIT)
+
+
+def _nothing(*_: Any) -> None:
+    """A second sort that is none."""
 
 
 @pytest.mark.parametrize(
@@ -84,6 +89,7 @@ def _content(module: ir.Module) -> ir.Function:
         ("ordered", _of_bits, "float64"),
         ("ordered", _without_canon, "float32"),
         ("_settle", _content, "uint64"),
+        ("_by_pairs", _nothing, "uint64"),
         ("_RADIX", 128, "uint64"),
         ("_TABLE", 8 * 256 - 16, "int64"),
     ],
@@ -102,7 +108,7 @@ def test_a_sort_that_is_not_stable_is_caught(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(Value, "__le__", before)
     with pytest.raises(AssertionError):
-        check("uint8", (16,))
+        check("uint64", (16,))
 
 
 def test_scratch_is_asked_for_by_dtype_and_count() -> None:
