@@ -100,10 +100,9 @@ def _by_words(
     _each(code, 1, count, hand_on)
     with code.when(tied.get() & (cut > 0)):
         wrong = code.variable(code.number(0, BIT))
-        with code.loop(1, count) as i:
-            with code.when(((here[i] ^ here[i - 1]) >> behind).equals(0)):
-                before, key = (ordered(source[here[at] & place], kind) for at in (i - 1, i))
-                wrong.set(wrong.get() | (key < before))
+        with code.loop(1, count) as i, code.when(((here[i] ^ here[i - 1]) >> behind).equals(0)):
+            before, key = (ordered(source[here[at] & place], kind) for at in (i - 1, i))
+            wrong.set(wrong.get() | (key < before))
         with code.when(wrong.get()):
             _in_two(code, source, result, count, scratch, least, bits, cut)
 
@@ -182,9 +181,9 @@ class _Total:
 
 
 def _sort(module: ir.Module) -> ir.Function:
-    """`words (scratch, count, enough, low, high)`: sort words, laid out in `scratch`, by the bits from `enough` to `high`
-    and by insertion; or, where that takes long or there are no bits below `enough`, by the bits from `low` on alone.
-    Where the words are then."""
+    """`words (scratch, count, enough, low, high)`: sort words, laid out in `scratch`, by the bits from `enough` to
+    `high` and by insertion; or, where that takes long or there are no bits below `enough`, by the bits from `low` on
+    alone. Where the words are then."""
 
     def write(code: Code, scratch: Value, count: Value, enough: Value, low: Value, high: Value) -> None:
         here = code.variable(Array(UINT64, scratch).at(_RADIX).pointer)
