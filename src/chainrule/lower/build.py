@@ -101,11 +101,10 @@ class Draft:
     def _number(self, node: Input | Constant) -> Scalar | None:
         """The number that all elements of a constant are, also of one that a body is given."""
         value = node.value if isinstance(node, Constant) else self.place_of(node).value
-        if value is None or len({one.tobytes() for one in value.reshape(-1)[:17]}) != 1:
-            return None
-        flat = value.reshape(-1)
-        same_bytes = len({flat.dtype.type(x).tobytes() for x in flat}) == 1
-        return constant(flat[0].item(), node.dtype) if same_bytes else None
+        flat = value.reshape(-1) if value is not None else np.empty(0)
+        if len({one.tobytes() for one in flat[:17]}) == 1 and len({flat.dtype.type(x).tobytes() for x in flat}) == 1:
+            return constant(flat[0].item(), node.dtype)
+        return None
 
     def compute(self, node: Node, index: tuple[Any, ...]) -> Scalar:
         """The expression of an element from elements of the operands."""
