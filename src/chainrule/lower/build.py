@@ -87,13 +87,8 @@ class Draft:
             if not same(index, place):
                 self.again.add(node)
             return buffer[place]
-        if isinstance(node, Constant):
-            flat = node.value.reshape(-1)
-            if (
-                len({one.tobytes() for one in flat[:17]}) == 1
-                and len({flat.dtype.type(x).tobytes() for x in flat}) == 1
-            ):
-                return constant(flat[0].item(), node.dtype)
+        if isinstance(node, (Input, Constant)) and (number := self._number(node)) is not None:
+            return number
         if isinstance(node, (Input, Constant)) or node in self.layout.stored or node in self.layout.renamed:
             return self.buffer(node)[index]
         if not self.beside:
@@ -102,6 +97,14 @@ class Draft:
                 self.again.add(node)
             self.first.setdefault(node, index)
         return self.compute(node, index)
+
+    def _number(self, node: Input | Constant) -> Scalar | None:
+        """The number that all elements of a constant are, also of one that a body is given."""
+        value = node.value if isinstance(node, Constant) else self.place_of(node).value
+        flat = value.reshape(-1) if value is not None else np.empty(0)
+        if len({one.tobytes() for one in flat[:17]}) == 1 and len({flat.dtype.type(x).tobytes() for x in flat}) == 1:
+            return constant(flat[0].item(), node.dtype)
+        return None
 
     def compute(self, node: Node, index: tuple[Any, ...]) -> Scalar:
         """The expression of an element from elements of the operands."""

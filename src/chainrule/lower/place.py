@@ -136,9 +136,10 @@ class _Placing:
 
 
 def is_short(node: Node) -> bool:
-    """Whether a fold takes so few steps, each of an element of its own, that they are written out."""
+    """Whether a fold takes so few steps, each of an element of its own, that they are written out. To one number it is
+    no more than a vector and its lanes added up."""
     lowering = lowering_of(node)
-    if not isinstance(lowering, Fold) or size_of(node.shape) == 0:
+    if not isinstance(lowering, Fold) or size_of(node.shape) <= 1:
         return False
     steps = math.prod(lowering.extents(*node.operands, **node.parameters))
     return 1 < steps <= SHORT and all(size_of(one.shape) == steps * size_of(node.shape) for one in node.operands)

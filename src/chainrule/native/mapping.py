@@ -68,10 +68,23 @@ def choose(nest: Nest, vector_bytes: int) -> Mapping:
     crossed = crossed_axis(nest, stored, lanes)
     if crossed is not None:
         return Mapping(stored, lanes, ((crossed, lanes),), crossed=crossed)
+    lanes = _enough(along.extent, lanes)
     by_columns = not across and _by_columns(nest, along, lanes)
     downs, vectors = _tile(nest, along, lanes, across, 32 if vector_bytes == 64 else 16, by_columns)
     panel = _panel(nest, along, lanes, downs, vectors) if downs and not across else ()
     return Mapping(along, lanes, downs, vectors, panel, by_columns)
+
+
+def _enough(extent: int, lanes: int) -> int:
+    """The lanes of the shortest vector that holds so many elements. A short vector that is full is stored and read as
+    it is: what is kept in such memory can be in registers, which a part of a long vector cannot.
+
+    >>> _enough(4, 16), _enough(5, 16), _enough(9, 16), _enough(1000, 16)
+    (4, 8, 16, 16)
+    """
+    while lanes > 2 and extent <= lanes // 2:
+        lanes //= 2
+    return lanes
 
 
 def grain_of(extent: int) -> int:

@@ -233,7 +233,7 @@ def _contribute(g: Any, p: Any) -> Any:
 # that what `where` did not select cannot turn a gradient into NaN.
 contribute = elementwise(
     _contribute,
-    lambda m, g, p: m.select((g == 0) | (p == 0), 0, g * p),
+    lambda m, g, p: m.select((g != 0) & (p != 0), g * p, 0),
     lambda g, p, out: (np.where((g == 0) & ~np.isfinite(p), 0, p), np.where((p == 0) & ~np.isfinite(g), 0, g)),
     r"{0} \cdot {1}",
     pairs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -201,11 +202,9 @@ class Driver:
             losses = losses.copy()  # so that the memory of those that were not done can go
         whole = steps // plan.per_epoch
         rows = (whole, plan.per_epoch)
-        sizes = plan.sizes(0, whole * plan.per_epoch).reshape(rows)
-        history = {
-            "epoch": np.arange(1, whole + 1),
-            "loss": (losses[: sizes.size].reshape(rows) * sizes).sum(axis=1) / plan.rows,
-        }
+        means = losses[: math.prod(rows)].reshape(rows)
+        sums = means[:, :-1].sum(axis=1) * plan.batch + means[:, -1] * plan.last
+        history = {"epoch": np.arange(1, whole + 1), "loss": sums / plan.rows}
         if "best" in state:
             history["validation_loss"] = self.scores[k, :whole]
         endings = {STOPPED: STOPPED_EARLY, NOT_FINITE: DIVERGED}

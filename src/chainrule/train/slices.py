@@ -22,9 +22,9 @@ from chainrule.trace import trace_function
 from chainrule.train.data import Arrays
 from chainrule.train.step import Own, Stepper
 
-MOST_STEPS, MOST_STEPS_COMPILED = 256, 16_384
+MOST_STEPS, MOST_STEPS_COMPILED, MOST_STEPS_OF_MANY = 256, 65_536, 16_384
 """The length of a slice. A step that does nothing costs the evaluator 5 microseconds, so at most 3% of a slice, and
-machine code some nanoseconds."""
+machine code some nanoseconds, for each model."""
 
 
 class Slices:
@@ -33,7 +33,8 @@ class Slices:
     def __init__(self, stepper: Stepper, own: Own, data: Arrays, validation: Arrays | None, many: bool = False) -> None:
         self.stepper, self.many = stepper, many
         self.inputs = own, data, validation
-        self.length = min(MOST_STEPS_COMPILED if compiles() else MOST_STEPS, stepper.schedule.total)
+        most = (MOST_STEPS_OF_MANY if many else MOST_STEPS_COMPILED) if compiles() else MOST_STEPS
+        self.length = min(most, stepper.schedule.total)
         self._program: Any = None
 
     def forget(self) -> None:
@@ -43,7 +44,8 @@ class Slices:
     def run(self, state: Any, until: Any) -> tuple[Any, np.ndarray, np.ndarray]:
         """(state, losses, validation losses) when each model has done `until` steps in all, or stopped before.
 
-        No more than `length` steps are done. The losses of a model begin with that of the first step of the slice.
+        No more than `length` steps are done. The losses of a model begin with that of the first step of the slice;
+        where nothing is validated there are no validation losses.
         """
         leaves, structure = flatten(((state, until, *self.inputs), {}))
         leaves = [np.asarray(leaf) for leaf in leaves]
@@ -56,10 +58,11 @@ class Slices:
 
     def _one(self, state: Any, until: Any, own: Own, data: Arrays, validation: Arrays | None) -> Any:
         def step(carry: Any, _: None) -> Any:
-            return self.stepper.step(carry, own, until, data, validation)
+            after, (loss, score) = self.stepper.step(carry, own, until, data, validation)
+            return after, (loss, score) if "best" in state else (loss,)
 
-        after, (losses, scores) = scan(step, state, None, length=self.length)
-        return after, losses, scores
+        after, (losses, *scores) = scan(step, state, None, length=self.length)
+        return after, losses, scores[0] if scores else np.zeros(0)
 
     def _many(self, states: Any, untils: Any, owns: Own, data: Arrays, validation: Arrays | None) -> Any:
         def model(_: Any, given: Any) -> Any:

@@ -1,10 +1,12 @@
 """Sorting: the stable order of a row, by radix.
 
-Keys become unsigned integers of the same order, and are sorted with their places in passes of 8 bits, the least
-significant first. The passes stop short of the low bits: for n keys that are random, log2(n) + 6 of the leading bits
-that vary leave hardly two neighbours in the wrong order, and an insertion sort settles those. Where it has more to do
-than expected (keys that agree in those bits), all bits are sorted by instead. Both are stable, so that the second
-attempt may begin from where the first one ended.
+Keys become unsigned integers of the same order. The leading bits of each and the number of its place make one word, and
+the words are sorted in passes of 8 bits, the least significant first. The passes stop short of the low bits: for n keys
+that are random, log2(n) + 6 of the leading bits that vary leave hardly two neighbours in the wrong order, and an
+insertion sort settles those. Where it has more to do than expected (keys that agree in those bits), all bits are sorted
+by instead. Where that leaves keys in the wrong order, as they differ in no more than the bits for which a word has no
+room, they are sorted once more, by these bits and then by the others. Each pass is stable, and the number of a place
+decides between equal keys, so that any attempt may begin from where the one before it ended.
 
 Sources: MacLaren, Internal Sorting by Radix Plus Sifting, J. ACM 13 (1966); Knuth, The Art of Computer Programming,
 volume 3, 2nd ed. (1998), section 5.2.5; Herf, Radix Tricks (2001), on the bits of floats.
@@ -12,6 +14,7 @@ volume 3, 2nd ed. (1998), section 5.2.5; Herf, Radix Tricks (2001), on the bits 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from chainrule.native import ir
@@ -20,7 +23,8 @@ from chainrule.native.library.values import BIT, INDEX, INT64, POINTER, UINT64, 
 
 _RADIX = 256
 _TABLE = 8 * _RADIX  # bytes
-_PAIR = 16  # bytes of a key and its place
+_WORD = 8  # bytes
+_LANES = 8
 _SURPLUS = 6  # bits sorted by, beyond those that number the keys
 _FEW = 16  # keys that an insertion sort takes on alone
 _MOVES = 2  # that it may make for each key, and those that few keys may need, before it gives up
@@ -30,10 +34,10 @@ def scratch_bytes(dtype: Any, count: int) -> int:
     """How many bytes of memory, aligned to 8, `argsort` needs for a row of `count` keys.
 
     >>> scratch_bytes("float32", 1000)
-    34048
+    18048
     """
     Kind.of(dtype)
-    return _TABLE + 2 * _PAIR * count
+    return _TABLE + 2 * _WORD * count
 
 
 def argsort(module: ir.Module, dtype: Any) -> ir.Function:
@@ -44,25 +48,79 @@ def argsort(module: ir.Module, dtype: Any) -> ir.Function:
     kind = Kind.of(dtype)
 
     def write(code: Code, keys: Value, places: Value, count: Value, scratch: Value) -> None:
-        source, pairs, result = Array(kind, keys), Array(UINT64, scratch).at(_RADIX), Array(INT64, places)
-        zero = code.number(0).as_signed(False)
-        previous, least, most, varying = (code.variable(start) for start in (zero, zero.like(-1), zero, zero))
-        falls, here = code.variable(code.number(0, BIT)), code.variable(pairs.pointer)
-        with code.loop(0, count) as i:
-            key = ordered(source[i], kind)
-            pairs[i * 2], pairs[i * 2 + 1] = key, i
-            falls.set(falls.get() | (key < previous.get()))
-            least.set((key < least.get()).where(key, least.get()))
-            most.set((key > most.get()).where(key, most.get()))
-            varying.set(varying.get() | (key ^ pairs[0]))
-            previous.set(key)
-        with code.when(falls.get()):
-            here.set(code.call(_sort_pairs(module), scratch, count, least.get(), most.get(), varying.get()))
-        sorted_pairs = Array(INT64, here.get())
-        with code.loop(0, count) as i:
-            result[i] = sorted_pairs[i * 2 + 1]
+        source, result = Array(kind, keys), Array(INT64, places)
+        with code.when(count > 0):
+            first, result[0] = ordered(source[0], kind), code.number(0)
+            least = _Total(code, first, lambda x, y: (x < y).where(x, y))
+            most = _Total(code, first, lambda x, y: (x < y).where(y, x))
+            falls = _Total(code, code.number(0, BIT), lambda x, y: x | y)
+
+            def look(i: Value, lanes: int) -> None:
+                before, key = (ordered(source.load(place, lanes), kind) for place in (i - 1, i))
+                least.add(key)
+                most.add(key)
+                falls.add(key < before)
+                result.store(i, _counted(i, lanes))
+
+            _each(code, 1, count, look)
+            with code.when(falls.get()):
+                low = least.get()
+                _by_words(code, source, result, count, scratch, low, 64 - (most.get() - low).zeros("leading"))
 
     return routine(module, f"argsort.{kind.name}", [POINTER, POINTER, INDEX, POINTER], write)
+
+
+def _by_words(
+    code: Code, source: Array, result: Array, count: Value, scratch: Value, least: Value, bits: Value
+) -> None:
+    """Sort keys that are `least` and numbers of so many bits."""
+    module, kind = code.builder.module, source.kind
+    room = (count - 1).zeros("leading")  # for the key in a word: the rest is the place
+    behind, excess = 64 - room, bits - room
+    cut = (excess > 0).where(excess, 0)
+    words, zero = Array(UINT64, scratch).at(_RADIX), code.number(0).as_signed(False)
+    used = code.variable(zero)
+    with code.loop(0, count) as i:
+        leading = ((ordered(source[i], kind) - least) >> cut) << behind
+        words[i] = leading | i
+        used.set(used.get() | leading)
+    high, low = bits - cut + behind, used.get().zeros("trailing")
+    enough = high - (((64 + _SURPLUS + 7 - room) >> 3) << 3)
+    enough = (count <= _FEW).where(high, (enough < low).where(low, enough))
+    here = Array(UINT64, code.call(_sort(module), scratch, count, enough, low, high))
+    place = zero.like(-1) >> room
+    tied = _Total(code, code.number(0, BIT), lambda x, y: x | y)
+    result[0] = here[0] & place
+
+    def hand_on(i: Value, lanes: int) -> None:
+        before, word = here.load(i - 1, lanes), here.load(i, lanes)
+        result.store(i, word & place.splat(lanes))
+        tied.add(((word ^ before) >> behind.splat(lanes)).equals(0))
+
+    _each(code, 1, count, hand_on)
+    with code.when(tied.get() & (cut > 0)):
+        wrong = code.variable(code.number(0, BIT))
+        with code.loop(1, count) as i, code.when(((here[i] ^ here[i - 1]) >> behind).equals(0)):
+            before, key = (ordered(source[here[at] & place], kind) for at in (i - 1, i))
+            wrong.set(wrong.get() | (key < before))
+        with code.when(wrong.get()):
+            _in_two(code, source, result, count, scratch, least, bits, cut)
+
+
+def _in_two(
+    code: Code, source: Array, result: Array, count: Value, scratch: Value, least: Value, bits: Value, cut: Value
+) -> None:
+    """Sort by the bits that were cut off, then by the others, from the order that `result` has on."""
+    words, room = Array(UINT64, scratch).at(_RADIX), (count - 1).zeros("leading")
+    behind = 64 - room
+    with code.loop(0, cut + 1, cut) as less:
+        with code.loop(0, count) as i:
+            place = result[i].as_signed(False)
+            words[i] = (((ordered(source[place], source.kind) - least) >> less) << behind) | place
+        high = behind + less.equals(0).where(cut, bits - cut)
+        here = Array(INT64, code.call(_sort(code.builder.module), scratch, count, behind, behind, high))
+        with code.loop(0, count) as i:
+            result[i] = here[i] & (code.number(-1).as_signed(False) >> room)
 
 
 def ordered(key: Value, kind: Kind) -> Value:
@@ -70,7 +128,8 @@ def ordered(key: Value, kind: Kind) -> Value:
     width = 8 * kind.bytes
     sign, integer = 1 << (width - 1), ir.IntType(width)
     if kind.is_float:
-        bits = (key + 0.0).bits(integer).as_signed(True)  # -0 + 0 = 0
+        whole = integer if key.count == 1 else ir.VectorType(integer, key.count)
+        bits = (key + 0.0).bits(whole).as_signed(True)  # -0 + 0 = 0
         flipped = bits ^ ((bits >> (width - 1)) | sign)
         key = key.differs(key).where(flipped.like(-1), flipped)
     elif kind.is_signed:
@@ -78,23 +137,62 @@ def ordered(key: Value, kind: Kind) -> Value:
     return key.as_signed(False).resized(INDEX)
 
 
-def _sort_pairs(module: ir.Module) -> ir.Function:
-    """`pairs (scratch, count, least, most, varying)`: sort the pairs that `argsort` laid out, given the least and the
-    greatest key and the bits that are not the same in all. Where the pairs are then."""
+# ------------------------------------------------------------------------------------------------ several at once
 
-    def write(code: Code, scratch: Value, count: Value, least: Value, most: Value, varying: Value) -> None:
+
+def _each(code: Code, start: int, count: Value, body: Callable[[Value, int], None]) -> None:
+    """`body(index, lanes)` for all places of a row: as many at a time as make a vector, then those that are left."""
+    whole = ((count - start) & -_LANES) + start
+    with code.loop(start, whole, _LANES) as i:
+        body(i, _LANES)
+    with code.loop(whole, count) as i:
+        body(i, 1)
+
+
+def _counted(index: Value, lanes: int) -> Value:
+    """The numbers of the lanes from an index on."""
+    if lanes == 1:
+        return index
+    steps = ir.Constant(ir.VectorType(INDEX, lanes), list(range(lanes)))
+    return index.splat(lanes) + index.with_value(steps)
+
+
+class _Total:
+    """What is gathered from all places of a row: in each lane by itself, and from the lanes at the end."""
+
+    def __init__(self, code: Code, start: Value, combine: Callable[[Value, Value], Value]) -> None:
+        self.combine = combine
+        self.parts = {lanes: code.variable(start.splat(lanes)) for lanes in (1, _LANES)}
+
+    def add(self, value: Value) -> None:
+        """Take one place, or a vector of them."""
+        part = self.parts[value.count]
+        part.set(self.combine(part.get(), value))
+
+    def get(self) -> Value:
+        """What has been gathered."""
+        value = self.parts[_LANES].get()
+        while value.count > 2:
+            value = self.combine(*value.halves())
+        return self.combine(self.parts[1].get(), self.combine(value.lane(0), value.lane(1)))
+
+
+# ------------------------------------------------------------------------------------------------ the passes
+
+
+def _sort(module: ir.Module) -> ir.Function:
+    """`words (scratch, count, enough, low, high)`: sort words, laid out in `scratch`, by the bits from `enough` to
+    `high` and by insertion; or, where that takes long or there are no bits below `enough`, by the bits from `low` on
+    alone. Where the words are then."""
+
+    def write(code: Code, scratch: Value, count: Value, enough: Value, low: Value, high: Value) -> None:
         here = code.variable(Array(UINT64, scratch).at(_RADIX).pointer)
-        there = code.variable(Array(UINT64, here.get()).at(count * 2).pointer)
-        # Counted from the least, keys have their bits together: else -1 and 0 would differ in all of theirs.
-        low, high = varying.zeros("trailing"), 64 - (most - least).zeros("leading")
-        digits = (64 + _SURPLUS + 7 - count.zeros("leading")) >> 3
-        enough = high - digits * 8
-        enough = (enough < low).where(low, enough)
-        start = code.variable((count <= _FEW).where(high, enough))
+        there = code.variable(Array(UINT64, here.get()).at(count).pointer)
+        start = code.variable(enough)
         with code.repeat() as leave:
             with code.loop(start.get(), high, 8) as shift:
                 source, target = here.get(), there.get()
-                with code.when(code.call(_distribute(module), scratch, source, target, count, least, shift)):
+                with code.when(code.call(_distribute(module), scratch, source, target, count, shift)):
                     here.set(target)
                     there.set(source)
             leave(start.get() <= low)
@@ -102,24 +200,24 @@ def _sort_pairs(module: ir.Module) -> ir.Function:
             start.set(low)
         code.give(here.get())
 
-    return routine(module, "sort_pairs", [POINTER, INDEX, INDEX, INDEX, INDEX], write, POINTER)
+    return routine(module, "sort", [POINTER, INDEX, INDEX, INDEX, INDEX], write, POINTER)
 
 
 def _distribute(module: ir.Module) -> ir.Function:
-    """`bit (table, source, target, count, least, shift)`: the pairs in the order of 8 bits of their keys. False where
-    these are the same in all, and nothing is written."""
+    """`bit (table, source, target, count, shift)`: the words in the order of 8 of their bits. False where these are the
+    same in all, and nothing is written."""
 
-    def write(code: Code, table: Value, source: Value, target: Value, count: Value, least: Value, shift: Value) -> None:
-        places, pairs, sorted_pairs = Array(INT64, table), Array(UINT64, source), Array(UINT64, target)
+    def write(code: Code, table: Value, source: Value, target: Value, count: Value, shift: Value) -> None:
+        places, words, sorted_words = Array(INT64, table), Array(UINT64, source), Array(UINT64, target)
 
-        def digit(key: Value) -> Value:
-            return ((key - least) >> shift) & (_RADIX - 1)
+        def digit(word: Value) -> Value:
+            return (word >> shift) & (_RADIX - 1)
 
         places.clear(_RADIX)
         with code.loop(0, count) as i:
-            which = digit(pairs[i * 2])
+            which = digit(words[i])
             places[which] = places[which] + 1
-        with code.when(places[digit(pairs[0])].equals(count)):
+        with code.when(places[digit(words[0])].equals(count)):
             code.give(code.number(0, BIT))
         total = code.variable(0)
         with code.loop(0, _RADIX) as i:
@@ -127,32 +225,31 @@ def _distribute(module: ir.Module) -> ir.Function:
             total.set(start + places[i])
             places[i] = start
         with code.loop(0, count) as i:
-            which = digit(pairs[i * 2])
+            word = words[i]
+            which = digit(word)
             place = places[which]
-            sorted_pairs.store(place * 2, pairs.load(i * 2, 2))
+            sorted_words[place] = word
             places[which] = place + 1
         code.give(code.number(1, BIT))
 
-    return routine(module, "distribute", [POINTER, POINTER, POINTER, INDEX, INDEX, INDEX], write, BIT)
+    return routine(module, "distribute", [POINTER, POINTER, POINTER, INDEX, INDEX], write, BIT)
 
 
 def _settle(module: ir.Module) -> ir.Function:
-    """`bit (pairs, count)`: sort by insertion. False where that takes too many moves, and is not done."""
+    """`bit (words, count)`: sort by insertion. False where that takes too many moves, and is not done."""
 
     def write(code: Code, pointer: Value, count: Value) -> None:
-        pairs, moves = Array(UINT64, pointer), code.variable(count * _MOVES + _FEW * _FEW // 2)
+        words, moves = Array(UINT64, pointer), code.variable(count * _MOVES + _FEW * _FEW // 2)
         with code.loop(1, count) as i:
-            pair = pairs.load(i * 2, 2)
-            key = pair.lane(0)
-            with code.when(pairs[i * 2 - 2] > key):
+            word = words[i]
+            with code.when(words[i - 1] > word):
                 hole = code.variable(i)
                 with code.repeat() as leave:
-                    place = hole.get() * 2
-                    pairs.store(place, pairs.load(place - 2, 2))
+                    words[hole.get()] = words[hole.get() - 1]
                     hole.set(hole.get() - 1)
                     leave(hole.get() <= 0)
-                    leave(pairs[hole.get() * 2 - 2] <= key)
-                pairs.store(hole.get() * 2, pair)
+                    leave(words[hole.get() - 1] <= word)
+                words[hole.get()] = word
                 moves.set(moves.get() - (i - hole.get()))
                 with code.when(moves.get() < 0):
                     code.give(code.number(0, BIT))

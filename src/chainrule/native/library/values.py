@@ -186,19 +186,22 @@ class Value:
         return replace(self, signed=signed)
 
     def resized(self, kind: Any) -> Value:
-        """An integer at another width: extended as its sign says, or cut off."""
-        old: Any = self.type
+        """An integer at another width, or a vector of them: extended as its sign says, or cut off."""
+        old: Any = self.element
         if kind.width == old.width:
             return self
         extend = self.builder.sext if self.signed else self.builder.zext
-        return self.with_value((self.builder.trunc if kind.width < old.width else extend)(self.value, kind))
+        whole = kind if self.count == 1 else ir.VectorType(kind, self.count)
+        return self.with_value((self.builder.trunc if kind.width < old.width else extend)(self.value, whole))
 
     def bits(self, kind: ir.Type) -> Value:
         """The same bits as another type."""
         return self.with_value(self.builder.bitcast(self.value, kind))
 
     def splat(self, lanes: int) -> Value:
-        """This number in every lane of a vector."""
+        """This number in every lane of a vector; of one lane the number itself."""
+        if lanes == 1:
+            return self
         kind = ir.VectorType(self.type, lanes)
         alone = self.builder.insert_element(ir.Constant(kind, ir.Undefined), self.value, ir.Constant(INDEX, 0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
