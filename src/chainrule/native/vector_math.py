@@ -8,6 +8,7 @@ has FMA (x86-64 from AVX2, arm64); without FMA, LLVM calls C's `fma` for each la
 Errors are at most 1 unit in the last place in float64, and 1.7 in float32, over the whole range (`make math-range`) but
 near two kinds of zeros: logaddexp's in float64, and gammaln's and digamma's at negative numbers, where the terms
 cancel. A result depends on its lane's operands alone and has the same bits at every width, with and without FMA.
+(Processors with AVX-512 have a tanh of float32 of their own, by a table, at every width.)
 Rounding is to nearest, subnormals are kept, zeros are signed, and at infinities, NaN and poles the value is NumPy's (or
 SciPy's). The floating-point flags are not kept: a lane computes both sides of what it selects.
 
