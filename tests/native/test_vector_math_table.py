@@ -36,7 +36,7 @@ def units(got: Array, x: Array) -> Array:
 
 def sweep(stride: int) -> Array:
     """Every so many of the numbers from 2^-14 to 10; below, tanh is the number itself."""
-    return np.arange(0x38800000, 0x41200000, stride, np.uint32).view(np.float32)
+    return np.arange(0x38800000, 0x41200000, stride, dtype=np.uint32).view(np.float32)
 
 
 @by_table
