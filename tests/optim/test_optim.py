@@ -65,6 +65,34 @@ def test_five_steps_are_those_of_the_formula(rule):
     np.testing.assert_allclose(run.params, params, rtol=1e-13)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("rule", "mean"), [("momentum", "velocity"), ("nesterov", "velocity"), ("adam", "mean")])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_mean_without_gradients_ends_at_zero_and_not_among_subnormal_numbers(
+    rule, mean, dtype, compiled, monkeypatch
+):
+    monkeypatch.setenv("CHAINRULE_COMPILE", "on" if compiled else "off")
+    least = np.finfo(dtype).tiny
+    kept = np.array([least / 0.85, -least / 0.85, 1, np.inf, np.nan], dtype)
+    lost = np.array([least, -least, least / 2, -least / 4, np.finfo(dtype).smallest_subnormal, 0], dtype)
+    optimizer, params = RULES[rule](0.1), np.ones(kept.size + lost.size, dtype)
+    update = cr.jit(optimizer.update) if compiled else optimizer.update
+    state = optimizer.init(params)
+    state[mean] = np.concatenate([kept, lost])
+    _, after = update(np.zeros_like(params), state, params)
+    np.testing.assert_array_equal(after[mean][: kept.size], kept * dtype(0.9))
+    np.testing.assert_array_equal(after[mean][kept.size :], 0)
+    assert after[mean].dtype == dtype
+
+
+def test_the_mean_square_of_adam_is_kept_however_small():
+    params, rule = np.ones(3, np.float32), adam(0.1, square_decay=0.5, epsilon=0.0)
+    state = rule.init(params) | {"square": np.full(3, 1e-40, np.float32)}
+    moved, after = rule.update(np.zeros_like(params), state, params)
+    assert np.all(after["square"] > 0)
+    np.testing.assert_array_equal(moved, params)
+
+
 def test_updates_are_pure():
     for rule in RULES.values():
         optimizer, params = rule(0.1), {"w": np.ones(2)}

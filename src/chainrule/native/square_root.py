@@ -25,7 +25,7 @@ _LEAST = 2.0**-96
 
 def square_root(x: Lanes) -> Lanes:
     """The correctly rounded square root."""
-    if not _is_faster(x):
+    if not is_wide(x):
         return x.sqrt()
     build = x.builder
     zero = x.equals(0.0)
@@ -45,7 +45,7 @@ def square_root(x: Lanes) -> Lanes:
 
 def reciprocal(x: Lanes) -> Lanes:
     """1 / x, correctly rounded if that is normal: a division takes 16 cycles, this takes 6."""
-    if not _is_faster(x):
+    if not is_wide(x):
         return 1.0 / x
     y = _approximate("rcp14", x, ir.Constant(ir.IntType(LANES), 2**LANES - 1))
     for _ in range(2):
@@ -63,7 +63,8 @@ def _approximate(name: str, x: Lanes, lanes: ir.Value) -> Lanes:
     return Lanes(x.builder, x.builder.call(function, [x.value, x.like(0.0).value, lanes]))
 
 
-def _is_faster(x: Lanes) -> bool:
+def is_wide(x: Lanes) -> bool:
+    """Whether these are float32 that fill a register of AVX-512, for which it has the instructions."""
     is_vector = isinstance(x.kind, ir.VectorType) and x.kind.count == LANES
     return is_vector and x.format is SINGLE and host_machine().has("avx512f")
 

@@ -1,16 +1,18 @@
 """The float32 functions that training spends its time in, by the shortest way that stays within 1.7 units.
 
 Where float64 carries pairs, to have 1 unit, one float32 is enough here: exp by one polynomial, log by one without a
-division, tanh and expit with one division, erf as 1 - e^P(x). Muller, Elementary Functions, 3rd ed. (2016), chapters
-10 and 11.
+division, tanh and expit with one division (tanh without, where `vector_math_table` serves), erf as 1 - e^P(x). Muller,
+Elementary Functions, 3rd ed. (2016), chapters 10 and 11.
 """
 
 from __future__ import annotations
 
 import math
 
+from chainrule.native import ir
+from chainrule.native import vector_math_table as table
 from chainrule.native.polynomials import INVERSE_LN2, LN2
-from chainrule.native.square_root import reciprocal
+from chainrule.native.square_root import LANES, is_wide, reciprocal
 from chainrule.native.vector_math_lanes import Lanes, Pair, fma, polynomial, quick_sum
 
 
@@ -33,8 +35,20 @@ def exp(x: Lanes) -> Lanes:
     """e^x, of float64 too: 2^n is multiplied in two steps, so that subnormal results come out right."""
     bounded = x.at_most(x.choose(89.0, 710.0)).at_least(x.choose(-105.0, -750.0))
     n, r = _reduced(bounded)
+    if is_wide(x):
+        return _scaled(r + 1.0, n.floats() - x.format.magic)
     half = n >> 1
     return (r + 1.0) * _power_of_two(half) * _power_of_two(n - half)
+
+
+def _scaled(x: Lanes, n: Lanes) -> Lanes:
+    """x * 2^n for integers n by one instruction, which rounds once: a third of exp's time less, and the same bits."""
+    kind, lanes, rounding = x.kind, ir.IntType(LANES), ir.IntType(32)
+    name = "llvm.x86.avx512.mask.scalef.ps.512"
+    signature = ir.FunctionType(kind, [kind, kind, kind, lanes, rounding])
+    function = x.builder.module.globals.get(name) or ir.Function(x.builder.module, signature, name)
+    every, nearest = lanes(2**LANES - 1), rounding(4)
+    return Lanes(x.builder, x.builder.call(function, [x.value, n.value, x.value, every, nearest]))
 
 
 def _exp_normal(x: Lanes) -> Lanes:
@@ -54,7 +68,9 @@ def expit(x: Lanes) -> Lanes:
 
 
 def tanh(x: Lanes) -> Lanes:
-    """1 - 2 / (e^2|x| + 1), and near 0 a polynomial."""
+    """1 - 2 / (e^2|x| + 1), and near 0 a polynomial; by a table where that is faster."""
+    if table.has_tables(x):
+        return table.tanh(x)
     a = x.abs()
     square = x * x
     small = fma(x * square, polynomial(square, x.fit("tanh")), x)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.optim.descent import cast_like
+from chainrule.optim.descent import cast_like, settled
 from chainrule.optim.optimizer import Optimizer, Step, check_number, step_at
 from chainrule.pytree import tree_map
 
@@ -16,6 +16,9 @@ def adam(step: Step = 1e-3, decay: float = 0.9, square_decay: float = 0.999, eps
 
     m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2
     p <- p - step * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + epsilon)
+
+    A mean m below the smallest normal number counts as 0: where no gradient comes, it would else stay a subnormal
+    number for ever, with which processors are slow. The mean square, by whose root it is divided, is kept.
 
     Args:
         step: the step size, or a function from the count of steps done to one.
@@ -51,7 +54,7 @@ def adam(step: Step = 1e-3, decay: float = 0.9, square_decay: float = 0.999, eps
         time = count.astype(np.float64)
         size = step_at(step, state["count"]) / (1 - decay**time)
         correction = 1 / (1 - square_decay**time)
-        mean = tree_map(lambda m, g: decay * m + (1 - decay) * g, state["mean"], gradients)
+        mean = tree_map(lambda m, g: settled(decay * m + (1 - decay) * g), state["mean"], gradients)
         square = tree_map(lambda v, g: square_decay * v + (1 - square_decay) * g * g, state["square"], gradients)
 
         def move(p: Any, m: Any, v: Any) -> Any:

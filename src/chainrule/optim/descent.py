@@ -40,6 +40,9 @@ def gradient_descent(step: Step) -> Optimizer:
 def momentum(step: Step, decay: float = 0.9, nesterov: bool = False) -> Optimizer:
     """Momentum: v <- decay * v + g, then p <- p - step * v, or p - step * (g + decay * v) for Nesterov's.
 
+    A velocity below the smallest normal number counts as 0: where no gradient comes, it would else stay a subnormal
+    number for ever, with which processors are slow.
+
     Args:
         step: the step size, or a function from the count of steps done to one.
         decay: how much of the velocity is kept, in [0, 1).
@@ -64,7 +67,7 @@ def momentum(step: Step, decay: float = 0.9, nesterov: bool = False) -> Optimize
 
     def update(gradients: Any, state: Any, params: Any) -> tuple[Any, Any]:
         size = step_at(step, state["count"])
-        velocity = tree_map(lambda v, g: decay * v + g, state["velocity"], gradients)
+        velocity = tree_map(lambda v, g: settled(decay * v + g), state["velocity"], gradients)
         direction = tree_map(lambda v, g: g + decay * v, velocity, gradients) if nesterov else velocity
         moved = tree_map(lambda p, d: p - cast_like(size, p) * d, params, direction)
         return moved, {"count": state["count"] + 1, "velocity": velocity}
@@ -75,3 +78,13 @@ def momentum(step: Step, decay: float = 0.9, nesterov: bool = False) -> Optimize
 def cast_like(number: Any, like: Any) -> Any:
     """A Python number as it is (it is weak); NumPy's, or a traced one, in the dtype of `like`."""
     return number if type(number) in (int, float) else number.astype(like.dtype)
+
+
+def settled(mean: Any) -> Any:
+    """A decaying mean, and 0 for what is smaller than the smallest normal number of its dtype.
+
+    Where the gradient stays 0, as under a relu that never opens, a mean would decay into the subnormal numbers and stay
+    there for ever: 0.9 times the smallest of them is rounded to itself. Processors take some 100 times as long for an
+    operation on them.
+    """
+    return np.where(np.abs(mean) < np.finfo(mean.dtype).tiny, 0, mean)
