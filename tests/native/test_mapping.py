@@ -44,6 +44,17 @@ def test_lanes_are_those_of_the_widest_number(width, lanes):
     assert choose(narrow, width).lanes == width
 
 
+@pytest.mark.parametrize(("value", "lanes"), [("a[n[i], j] + 1", 16), ("a[i, n[j]] + a[i, j]", 8)])
+def test_what_does_not_move_along_the_lanes_takes_no_room_in_them(value, lanes):
+    nest = nest_of(
+        "input a: float32[40, 40], input n: int64[40], output c: float32[40, 40]",
+        f"  parallel for i in 0..40:\n    parallel for j in 0..40: c[i, j] = {value}",
+    )
+    plan = choose(nest, 64)
+    assert plan.along.index.name == "j"
+    assert plan.lanes == lanes
+
+
 def test_lanes_follow_the_axis_along_which_memory_does():
     plan = choose(product(64, 64, 64), 32)
     assert plan.along.index.name == "j"

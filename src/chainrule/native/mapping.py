@@ -50,24 +50,24 @@ class Mapping:
 @lru_cache(maxsize=1024)
 def choose(nest: Nest, vector_bytes: int) -> Mapping:
     """The mapping of a nest on a machine with vectors of that width."""
-    widest = max((scalar.dtype.itemsize for scalar in _numbers(nest)), default=8)
-    lanes = max(2, vector_bytes // widest)
     candidates: list[tuple[float, int, Axis]] = []
     for number, axis in enumerate(reversed(nest.outer)):
         if axis.extent > 1:
-            candidates.append((_cost(nest, axis, lanes, False), number, axis))
+            candidates.append((_cost(nest, axis, _lanes(nest, axis, vector_bytes), False), number, axis))
     if nest.fold is not None:
         for number, axis in enumerate(reversed(nest.inner)):
             if axis.extent > 1:
-                candidates.append((_cost(nest, axis, lanes, True), 10 + number, axis))
+                candidates.append((_cost(nest, axis, _lanes(nest, axis, vector_bytes), True), 10 + number, axis))
     if not candidates:
         return Mapping(None, 1)
     _, _, along = min(candidates, key=lambda one: one[:2])
-    across = any(axis is along for axis in nest.inner)
-    stored = nest.outer[-1] if nest.outer else None
-    crossed = crossed_axis(nest, stored, lanes)
-    if crossed is not None:
-        return Mapping(stored, lanes, ((crossed, lanes),), crossed=crossed)
+    lanes, across = _lanes(nest, along, vector_bytes), any(axis is along for axis in nest.inner)
+    if nest.fold is None and nest.outer:
+        stored = nest.outer[-1]
+        copied = _lanes(nest, stored, vector_bytes)
+        crossed = crossed_axis(nest, stored, copied)
+        if crossed is not None:
+            return Mapping(stored, copied, ((crossed, copied),), crossed=crossed)
     by_columns = not across and _by_columns(nest, along, lanes)
     downs, vectors = _tile(nest, along, lanes, across, 32 if vector_bytes == 64 else 16, by_columns)
     panel = _panel(nest, along, lanes, downs, vectors) if downs and not across else ()
@@ -96,9 +96,11 @@ def splits(nest: Nest, vector_bytes: int) -> bool:
     return all(first.index is not axis.index or grain % rows == 0 for axis, rows in plan.downs)
 
 
-def _numbers(nest: Nest) -> list[Scalar]:
-    """What is computed with, indices aside."""
-    return [*nest.values, *nest.loads()]
+def _lanes(nest: Nest, axis: Axis, vector_bytes: int) -> int:
+    """The lanes of vectors along an axis: of the widest number in them. What does not move along it is in no vector."""
+    moving: list[Scalar] = [load for load in nest.loads() if axis.index in uses(load, nest.facts)]
+    widest = max(scalar.dtype.itemsize for scalar in (*nest.values, *moving))
+    return max(2, vector_bytes // widest)
 
 
 def _cost(nest: Nest, axis: Axis, lanes: int, across: bool) -> float:
