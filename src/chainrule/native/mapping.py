@@ -175,7 +175,7 @@ def _tile(
         return min(timed, key=lambda one: one[:2])
 
     chosen = fastest(True)
-    if _grain(nest) == 1 and nest.domain >= _LARGE and not by_columns:
+    if nest.domain >= _LARGE and _grain(nest) == 1 and not by_columns:
         together = fastest(False)
         chosen = together if 2 * together[0] < chosen[0] else chosen  # than what two threads do in tiles of single rows
     return chosen[2:]
