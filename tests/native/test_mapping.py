@@ -44,6 +44,17 @@ def test_lanes_are_those_of_the_widest_number(width, lanes):
     assert choose(narrow, width).lanes == width
 
 
+@pytest.mark.parametrize(("value", "lanes"), [("a[n[i], j] + 1", 16), ("a[i, n[j]] + a[i, j]", 8)])
+def test_what_does_not_move_along_the_lanes_takes_no_room_in_them(value, lanes):
+    nest = nest_of(
+        "input a: float32[40, 40], input n: int64[40], output c: float32[40, 40]",
+        f"  parallel for i in 0..40:\n    parallel for j in 0..40: c[i, j] = {value}",
+    )
+    plan = choose(nest, 64)
+    assert plan.along.index.name == "j"
+    assert plan.lanes == lanes
+
+
 def test_lanes_follow_the_axis_along_which_memory_does():
     plan = choose(product(64, 64, 64), 32)
     assert plan.along.index.name == "j"
@@ -190,13 +201,24 @@ def test_two_short_axes_are_in_a_tile_while_it_is_small():
 
 def test_tiles_of_large_nests_fit_into_grains():
     """What may be worth several threads is tiled so that its rows can be shared out."""
-    for rows in (12, 20, 36, 50, 100, 1000):
+    for rows in (20, 36, 50, 100, 1000):
         nest = product(rows, 64, 256)
         assert nest.domain >= 1 << 17
         counts = dict(tile(nest))
         first = nest.outer[0].index.name
         assert (grain_of(rows) % counts.get(first, 1)) == 0
         assert splits(nest, 32)
+
+
+def test_rows_that_only_together_are_a_good_tile_are_not_shared_out():
+    few = product(8, 256, 64)
+    assert few.domain >= 1 << 17
+    assert grain_of(8) == 1
+    (_, rows), *_ = tile(few, 64)
+    assert rows == 8
+    assert not splits(few, 64)
+    deep = product(8, 256, 512)  # threads share out its columns
+    assert splits(deep, 64)
 
 
 def test_lines_of_memory_far_apart_make_tiles_of_few_rows():

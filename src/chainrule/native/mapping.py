@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -50,24 +51,24 @@ class Mapping:
 @lru_cache(maxsize=1024)
 def choose(nest: Nest, vector_bytes: int) -> Mapping:
     """The mapping of a nest on a machine with vectors of that width."""
-    widest = max((scalar.dtype.itemsize for scalar in _numbers(nest)), default=8)
-    lanes = max(2, vector_bytes // widest)
     candidates: list[tuple[float, int, Axis]] = []
     for number, axis in enumerate(reversed(nest.outer)):
         if axis.extent > 1:
-            candidates.append((_cost(nest, axis, lanes, False), number, axis))
+            candidates.append((_cost(nest, axis, _lanes(nest, axis, vector_bytes), False), number, axis))
     if nest.fold is not None:
         for number, axis in enumerate(reversed(nest.inner)):
             if axis.extent > 1:
-                candidates.append((_cost(nest, axis, lanes, True), 10 + number, axis))
+                candidates.append((_cost(nest, axis, _lanes(nest, axis, vector_bytes), True), 10 + number, axis))
     if not candidates:
         return Mapping(None, 1)
     _, _, along = min(candidates, key=lambda one: one[:2])
-    across = any(axis is along for axis in nest.inner)
-    stored = nest.outer[-1] if nest.outer else None
-    crossed = crossed_axis(nest, stored, lanes)
-    if crossed is not None:
-        return Mapping(stored, lanes, ((crossed, lanes),), crossed=crossed)
+    lanes, across = _lanes(nest, along, vector_bytes), any(axis is along for axis in nest.inner)
+    if nest.fold is None and nest.outer:
+        stored = nest.outer[-1]
+        copied = _lanes(nest, stored, vector_bytes)
+        crossed = crossed_axis(nest, stored, copied)
+        if crossed is not None:
+            return Mapping(stored, copied, ((crossed, copied),), crossed=crossed)
     lanes = _enough(along.extent, lanes)
     by_columns = not across and _by_columns(nest, along, lanes)
     downs, vectors = _tile(nest, along, lanes, across, 32 if vector_bytes == 64 else 16, by_columns)
@@ -100,18 +101,24 @@ def splits(nest: Nest, vector_bytes: int) -> bool:
     """Whether a nest can be shared out between threads, as its plan says, so that each has whole tiles."""
     if not nest.outer or nest.leading_extent < 2:
         return False
-    plan, first = choose(nest, vector_bytes), nest.outer[0]
+    plan, first, grain = choose(nest, vector_bytes), nest.outer[0], _grain(nest)
     if plan.by_columns:
         return True
-    grain = grain_of(nest.leading_extent) * (first.extent // nest.leading_extent)
     if plan.along is not None and first.index is plan.along.index:
         return grain % plan.lanes == 0
     return all(first.index is not axis.index or grain % rows == 0 for axis, rows in plan.downs)
 
 
-def _numbers(nest: Nest) -> list[Scalar]:
-    """What is computed with, indices aside."""
-    return [*nest.values, *nest.loads()]
+def _grain(nest: Nest) -> int:
+    """The grain of the first axis, which may be several that were merged."""
+    return grain_of(nest.leading_extent) * (nest.outer[0].extent // nest.leading_extent) if nest.outer else 1
+
+
+def _lanes(nest: Nest, axis: Axis, vector_bytes: int) -> int:
+    """The lanes of vectors along an axis: of the widest number in them. What does not move along it is in no vector."""
+    moving: list[Scalar] = [load for load in nest.loads() if axis.index in uses(load, nest.facts)]
+    widest = max(scalar.dtype.itemsize for scalar in (*nest.values, *moving))
+    return max(2, vector_bytes // widest)
 
 
 def _cost(nest: Nest, axis: Axis, lanes: int, across: bool) -> float:
@@ -159,18 +166,32 @@ def _tile(
     others = [axis for axis in nest.outer if axis is not along and axis.extent > 1]
     shared = [axis for axis in others if any(axis.index not in used for used in moving)]
     pairs = [(), *((axis,) for axis in shared), *itertools.combinations(shared, 2)]
-    best: tuple[float, int, tuple[tuple[Axis, int], ...], int] = (math.inf, 0, (), 1)
-    for axes in pairs:
-        for rows in itertools.product(*(_row_counts(nest, axis, by_columns) for axis in axes)):
-            if any(count == 1 for count in rows):
-                continue
-            for vectors in range(1, min(columns, 4) + 1):
-                time = _time(moving, far, along, columns, vectors, list(zip(axes, rows, strict=True)), registers)
-                if by_columns:
-                    time *= _unevenness(math.ceil(columns / vectors))
-                if (time, math.prod(rows)) < best[:2]:
-                    best = time, math.prod(rows), tuple(zip(axes, rows, strict=True)), vectors
-    return best[2], best[3]
+
+    def fastest(fitting: bool) -> tuple[float, int, tuple[tuple[Axis, int], ...], int]:
+        choices = (
+            (tuple(zip(axes, rows, strict=True)), vectors)
+            for axes in pairs
+            for rows in itertools.product(*(_row_counts(nest, axis, by_columns, fitting) for axis in axes))
+            if 1 not in rows
+            for vectors in range(1, min(columns, 4) + 1)
+        )
+        timed = (
+            (
+                _time(moving, far, along, columns, vectors, rows, registers)
+                * (_unevenness(math.ceil(columns / vectors)) if by_columns else 1.0),
+                math.prod(count for _, count in rows),
+                rows,
+                vectors,
+            )
+            for rows, vectors in choices
+        )
+        return min(timed, key=lambda one: one[:2])
+
+    chosen = fastest(True)
+    if nest.domain >= _LARGE and _grain(nest) == 1 and not by_columns:
+        together = fastest(False)
+        chosen = together if 2 * together[0] < chosen[0] else chosen  # than what two threads do in tiles of single rows
+    return chosen[2:]
 
 
 def _unevenness(tiles: int) -> float:
@@ -198,16 +219,15 @@ def _together(nest: Nest, along: Axis) -> tuple[tuple[Axis, int], ...]:
     return tuple(reversed(found))
 
 
-def _row_counts(nest: Nest, axis: Axis, by_columns: bool) -> list[int]:
+def _row_counts(nest: Nest, axis: Axis, by_columns: bool, fitting: bool) -> list[int]:
     """Powers of two, so that tiles fit into grains; an axis that is not shared out may have others, and a short one may
-    be a tile of its own."""
+    be a tile of its own. Those of a large nest do fit, if that is asked for."""
     counts = {rows for rows in ((1, 2, 4, 6, 8) if by_columns else (1, 2, 4, 8)) if rows <= axis.extent}
     if axis.extent >= 64:
         counts.add(16)  # where a row is one vector, 8 sums are just as many as the processor has under way
     shared_out = axis.index is nest.outer[0].index and len(nest.outer) > 1
-    if shared_out and not by_columns and nest.domain >= _LARGE:
-        grain = grain_of(nest.leading_extent) * (axis.extent // nest.leading_extent)
-        counts = {rows for rows in counts if grain % rows == 0}
+    if shared_out and not by_columns and fitting and nest.domain >= _LARGE:
+        counts = {rows for rows in counts if _grain(nest) % rows == 0}
     if axis.extent <= 16 and not shared_out:
         counts |= {rows for rows in range(1, axis.extent + 1) if axis.extent % rows == 0}
     return sorted(counts)
@@ -219,7 +239,7 @@ def _time(
     along: Axis,
     columns: int,
     vectors: int,
-    rows: list[tuple[Axis, int]],
+    rows: Sequence[tuple[Axis, int]],
     registers: int,
 ) -> float:
     """The cycles of one step of the fold for all results along the axes of a tile. `far` is given where lanes are
