@@ -84,7 +84,7 @@ def choice(x, w):
 def small_values(x, w):
     total = np.cumsum(x[0])
     for k in range(6):
-        total = np.cumsum(total * w[k]) + np.sum(total)
+        total = np.tanh(np.cumsum(total * w[k]) + np.sum(total) / 9)
     return total, np.cumsum(x, 1) * total
 
 
