@@ -173,3 +173,20 @@ def test_offsets_are_aligned_and_inside(name):
                 if place.root.kind == "local":
                     assert place.root.offset % ALIGNMENT == 0
                     assert place.root.offset + place.root.bytes <= program.arena
+
+
+def test_first_fit():
+    """Every place lies as low as it can when it comes."""
+    sizes = np.random.default_rng(0).integers(0, 2000, 60)
+    taken = [Place(f"t{k}", ArrayType((int(n),), np.dtype(np.uint8))) for k, n in enumerate(sizes)]
+    ends = {place: min(60, k + 1 + int(sizes[k]) % 13) for k, place in enumerate(taken)}
+    steps = []
+    for k, place in enumerate(taken):
+        steps.append(Copy(place, IN))
+        steps += [Copy(OUT, one) for one in taken[: k + 1] if ends[one] == k + 1]
+    laid_out(steps)
+    for k, place in enumerate(taken):
+        there = sorted((one.offset, one.offset + max(1, one.bytes)) for one in taken[:k] if ends[one] > k)
+        free = [0, *(-(-end // ALIGNMENT) * ALIGNMENT for _, end in there)]
+        fits = [at for at in free if all(at + max(1, place.bytes) <= a or at >= b for a, b in there)]
+        assert place.offset == min(fits)

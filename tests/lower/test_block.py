@@ -73,6 +73,20 @@ def test_scans_without_carries_and_without_slices():
     compare_threads(lambda x: cr.scan(lambda c, s: (c, np.cumsum(s)[::-1]), (), x, reverse=True)[1], numbers(9, 67))
 
 
+def test_slices_of_what_was_given_another_shape():
+    """The memory of a reshaped array is the array's: its slices are not."""
+
+    def rows(carry, row):
+        return carry + row, carry * row
+
+    x = numbers(12, 5)
+    compare(lambda x: cr.scan(rows, x[0], x.reshape(6, 2, 5)[:, 0]), x)
+    for shape in ((3, 4, 5), (2, 6, 5), (4, 3, 5), (5, 12, 1)):
+        compare(lambda x, shape=shape: cr.scan(lambda c, s: (c + s, s * 2), x.reshape(shape)[0], x.reshape(shape)), x)
+    compare(lambda x: cr.scan(lambda c, s: (c, cr.scan(rows, s[0], s)), x[0], x.reshape(3, 4, 5)), x)
+    compare(lambda x: cr.scan(lambda c, s: (c * 2, cr.scan(rows, s, c[0])), x.reshape(3, 4, 5), x[:2]), x)
+
+
 def test_loops_of_models_are_shared_out_whole():
     """Each step has kernels, a loop and memory of its own, which threads must not share."""
 

@@ -165,13 +165,6 @@ def test_one_function_for_equal_kernels():
     assert emitter.function(other, (0, 1, 2, 3)) is not function
 
 
-@pytest.mark.parametrize("name", KERNELS)
-def test_a_kernel_has_a_signature_of_all_its_statements(name):
-    kernel = parse_kernel(KERNELS[name][0])
-    shorter = Kernel(kernel.name, kernel.buffers, kernel.body[:-1])
-    assert signature(kernel) == signature(kernel) != signature(shorter)
-
-
 def test_buffers_that_are_one_have_one_pointer():
     """A result in the memory of an operand that another store still reads."""
     text = """kernel f(input a: float32[40], input b: float32[40], output c: float32[40], output d: float32[40]):

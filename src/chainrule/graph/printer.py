@@ -38,8 +38,10 @@ def print_graph(graph: Graph, *, whole: bool = False, lines: bool = False) -> st
 
 def _print(graph: Graph, whole: bool, lines: bool) -> Iterator[str]:
     names: dict[Node, str] = {}
+    taken: set[str] = set()
     for node in [*graph.inputs, *graph.free]:
-        names[node] = _unused(re.sub(r"\W+", "_", node.name).strip("_") or "x", set(names.values()))
+        names[node] = _unused(re.sub(r"\W+", "_", node.name).strip("_") or "x", taken)
+        taken.add(names[node])
     yield f"graph({', '.join(f'{names[node]}: {node.type}' for node in graph.inputs)}) {{"
     for number, node in enumerate((node for node in graph.nodes if not isinstance(node, Input)), 1):
         names[node] = f"%{number}"

@@ -1,6 +1,7 @@
 """From a graph to steps over memory: what is computed together, in which order, and where it is kept."""
 
 from chainrule.graph import Graph
+from chainrule.lower.alike import unite_kernels
 from chainrule.lower.arena import lay_out_arena
 from chainrule.lower.block import Scratch, lower_steps
 from chainrule.lower.blocked import block_rows
@@ -14,4 +15,5 @@ __all__ = ["Program", "lower"]
 
 def lower(graph: Graph, scratch: Scratch = lambda *_: 0) -> Program:
     """The steps that compute a graph, with every array in its place; `scratch` says what memory a routine works in."""
-    return lay_out_arena(pack_operands(part_folds(block_rows(join(lower_steps(graph, scratch))))))
+    program = unite_kernels(join(lower_steps(graph, scratch)))
+    return lay_out_arena(pack_operands(unite_kernels(part_folds(block_rows(program)))))

@@ -6,7 +6,9 @@ Takes a program; leaves every local place with an offset. Places that are never 
 from __future__ import annotations
 
 import bisect
+import heapq
 import itertools
+import math
 from dataclasses import dataclass
 
 from chainrule.lower.join import accesses, blocks
@@ -83,18 +85,40 @@ def _whole(span: Span, ranges: dict[Step, tuple[int, int]]) -> tuple[int, int]:
 
 def _assign(ordered: list[tuple[Place, tuple[int, int]]]) -> int:
     """Offsets by first fit, in the order in which the places are first needed."""
-    active: list[tuple[int, int, int]] = []  # (offset, end, last), in order
-    total = 0
+    gaps, total = _Gaps(), 0
+    active: list[tuple[int, int, int]] = []  # (last, offset, end), a heap
     for place, (first, last) in ordered:
-        active = [one for one in active if one[2] >= first]
+        while active and active[0][0] < first:
+            _, start, end = heapq.heappop(active)
+            gaps.give(start, end)
         size = -(-max(1, place.bytes) // ALIGNMENT) * ALIGNMENT
         last += REST if size in RESTING_BYTES else 0
-        offset = 0
-        for start, end, _ in active:
-            if offset + size <= start:
-                break
-            offset = max(offset, end)
-        place.offset = offset
-        bisect.insort(active, (offset, offset + size, last))
-        total = max(total, offset + size)
+        place.offset = gaps.take(size)
+        heapq.heappush(active, (last, place.offset, place.offset + size))
+        total = max(total, place.offset + size)
     return total
+
+
+class _Gaps:
+    """The memory that no place has, as pairs of where it begins and ends, in order; the last one has no end."""
+
+    def __init__(self) -> None:
+        self.gaps: list[tuple[int, float]] = [(0, math.inf)]
+
+    def take(self, size: int) -> int:
+        """The first so many bytes side by side."""
+        at = next(k for k, (start, end) in enumerate(self.gaps) if end - start >= size)
+        start, end = self.gaps[at]
+        self.gaps[at : at + 1] = [(start + size, end)] if end - start > size else []
+        return start
+
+    def give(self, start: int, end: float) -> None:
+        """Memory from one offset to another, and with the gaps beside it one gap."""
+        after = bisect.bisect(self.gaps, (start,))
+        before = after - 1 if after and self.gaps[after - 1][1] == start else after
+        if before < after:
+            start = self.gaps[before][0]
+        if self.gaps[after][0] == end:
+            end = self.gaps[after][1]
+            after += 1
+        self.gaps[before:after] = [(start, end)]

@@ -223,16 +223,17 @@ class Block:
         body, count, many = parameters["body"], parameters["constants"], parameters["carries"]
         counter = Counter(f"n{next(self.maker.numbers)}")
 
-        def slice_of(place: Place) -> Place:
-            kind = ArrayType(place.type.shape[1:], place.type.dtype)
+        def slice_of(place: Place, kind: Any) -> Place:
             return Place(f"{place.name}'", kind, base=place, counter=counter)
 
         firsts = operands[count : count + many]
         carries = [self.maker.local(place.type, "carry") for place in firsts]
-        stacks = [slice_of(place) for place in results[many:]]
+        stacks = [slice_of(place, ArrayType(place.type.shape[1:], place.type.dtype)) for place in results[many:]]
         own = len(stacks) - len(parameters["save"])
         yield from map(Copy, carries, firsts)
-        inputs = [*operands[:count], *carries, *map(slice_of, operands[count + many :])]
+        # of the types that the body says: an operand's place may have been given another shape
+        slices = map(slice_of, operands[count + many :], (node.type for node in body.inputs[count + many :]))
+        inputs = [*operands[:count], *carries, *slices]
         steps = self.maker.block(body, inputs, [*carries, *stacks[:own]])
         saved = [Copy(stack, carries[k]) for stack, k in zip(stacks[own:], parameters["save"], strict=True)]
         yield Repeat(counter, parameters["length"], parameters["reverse"], not many, [*saved, *steps])

@@ -11,12 +11,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from chainrule.loops import (
     Accumulate,
     Apply,
+    Buffer,
     For,
     Index,
     Kernel,
@@ -48,57 +48,71 @@ _VECTOR_BYTES = 64  # of the widest machines; what fills those fills all
 _SCATTERED, _COPYING = 12.0, 8.0  # in reads of a vector: lanes one by one, a copy of as many elements
 
 
+@dataclass(frozen=True)
+class Packing:
+    """A kernel in another form, after copies: what to copy with which kernel from which of its places, and of which
+    places, counting the copies after its own, the new form is."""
+
+    copies: tuple[tuple[Kernel, int, ArrayType], ...]
+    kernel: Kernel
+    places: tuple[int, ...]
+
+    def runs(self, run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
+        """The steps in the place of the kernel's."""
+        fresh = [new_place(kind) for _, _, kind in self.copies]
+        places = (*run.places, *fresh)
+        copies = [Run(one, (places[k], to)) for (one, k, _), to in zip(self.copies, fresh, strict=True)]
+        return [*copies, Run(self.kernel, tuple(places[k] for k in self.places))]
+
+
 def pack_operands(program: Program) -> Program:
     """Put the packing of operands before the kernels for which it pays."""
     numbers = itertools.count()
+    known: dict[Kernel, Packing | None] = {}
 
     def new_place(kind: ArrayType) -> Place:
         return Place(f"packed{next(numbers)}", kind)
 
-    rewrite(program.steps, lambda run: packed(run, new_place))
+    def packed(run: Run) -> list[Run]:
+        if run.kernel not in known:
+            known[run.kernel] = packing(run.kernel)
+        found = known[run.kernel]
+        return [run] if found is None else found.runs(run, new_place)
+
+    rewrite(program.steps, packed)
     return program
 
 
-def packed(run: Run, new_place: Callable[[ArrayType], Place]) -> list[Run]:
-    """The kernel, after those that pack its operands."""
-    found = _fold_of(run.kernel.body)
+def packing(kernel: Kernel) -> Packing | None:
+    """How the operands of a kernel are packed; None where none is."""
+    found = _fold_of(kernel.body)
     if found is None:
-        return [run]
+        return None
     extents, fold = found
-    if 0 in extents.values():
-        return [run]
-    last = _best_axis(fold, extents)
+    last = _best_axis(fold, extents) if 0 not in extents.values() else None
     if last is None:
-        return [run]
-    before: list[Run] = []
+        return None
+    copies: list[tuple[Kernel, int, ArrayType]] = []
     changed: dict[Scalar, Scalar] = {}
-    added: dict[Any, tuple[Any, Place]] = {}
+    fresh: list[tuple[Buffer, int]] = []
     for one in in_order([fold.value]):
         end = _wanted_last(one, last, extents, fold) if isinstance(one, Load) else None
         if isinstance(one, Load) and end is not None:
-            name = f"p{len(added)}"
             order = sorted(_axes(one), key=lambda index, end=end: index is end)
             kind = ArrayType(tuple(extents[index] for index in order), one.dtype)
-            place = new_place(kind)
-            before.append(_copy(run, one, order, kind, place))
-            packed = described(name, kind.shape, kind.dtype, "input")
-            added[one] = packed, place
+            packed = described(f"p{len(copies)}", kind.shape, kind.dtype, "input")
+            fresh.append((packed, len(kernel.buffers) + len(copies)))
+            copies.append((_copy(one, order, kind), kernel.buffers.index(one.buffer), kind))
             changed[one] = load(packed, *order)
-    if not before:
-        return [run]
-    body = tuple(_replaced(statement, fold, changed) for statement in run.kernel.body)
-    buffers, places = [], []
+    if not copies:
+        return None
+    body = tuple(_replaced(statement, fold, changed) for statement in kernel.body)
     used = {one.buffer for one in _loads(body)}
-    for old, place in zip(run.kernel.buffers, run.places, strict=True):
-        if old.role == "output" or old in used:
-            buffers.append(old)
-            places.append(place)
-    fresh = [(packed, place) for packed, place in added.values()]
-    inputs = [(b, p) for b, p in zip(buffers, places, strict=True) if b.role == "input"]
-    outputs = [(b, p) for b, p in zip(buffers, places, strict=True) if b.role != "input"]
-    together = [*inputs, *fresh, *outputs]
-    kernel = Kernel(run.kernel.name, tuple(b for b, _ in together), body)
-    return [*before, Run(kernel, tuple(p for _, p in together))]
+    kept = [(one, k) for k, one in enumerate(kernel.buffers) if one.role == "output" or one in used]
+    inputs = [pair for pair in kept if pair[0].role == "input"]
+    outputs = [pair for pair in kept if pair[0].role != "input"]
+    buffers, places = zip(*inputs, *fresh, *outputs, strict=True)
+    return Packing(tuple(copies), Kernel(kernel.name, buffers, body), places)
 
 
 def _fold_of(body: tuple[Statement, ...]) -> tuple[dict[Index, int], Accumulate] | None:
@@ -211,7 +225,7 @@ def _is_turned_in_panels(one: Load, last: Index, extents: dict[Index, int], fold
     return plain and long and reads >= PANEL_READS and results.intersection(axes) == {last} and axes[-1] is not last
 
 
-def _copy(run: Run, one: Load, order: list[Index], kind: ArrayType, place: Place) -> Run:
+def _copy(one: Load, order: list[Index], kind: ArrayType) -> Kernel:
     """The kernel that fills a packed operand."""
     source = described("x0", one.buffer.shape, one.dtype, "input")
     target = described("y0", kind.shape, one.dtype, "output")
@@ -220,8 +234,7 @@ def _copy(run: Run, one: Load, order: list[Index], kind: ArrayType, place: Place
     body: tuple[Statement, ...] = (store(target, tuple(names[index] for index in order), load(source, *indices)),)
     for index, n in reversed(list(zip(order, kind.shape, strict=True))):
         body = (loop(names[index], n, *body, kind="parallel"),)
-    origin = run.places[run.kernel.buffers.index(one.buffer)]
-    return Run(Kernel("pack", (source, target), body), (origin, place))
+    return Kernel("pack", (source, target), body)
 
 
 def _replaced(statement: Statement, fold: Accumulate, changed: dict[Scalar, Scalar]) -> Statement:

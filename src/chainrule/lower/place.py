@@ -35,6 +35,8 @@ class Layout:
     roots: dict[Node, frozenset[Node]] = field(default_factory=dict)
     accumulated: dict[Node, Node] = field(default_factory=dict)
     """For the root of a kernel the fold that it accumulates."""
+    absorbed: set[Node] = field(default_factory=set)
+    """These folds: the accumulators of other nodes' kernels."""
     factors: dict[Node, Factors] = field(default_factory=dict)
     """For the root of a kernel the loops for each of its axes, where these are not one each."""
 
@@ -43,10 +45,10 @@ class Layout:
         self.stored.add(node)
         self.roots[node] = frozenset((node,))
 
-    @property
-    def absorbed(self) -> set[Node]:
-        """The folds that are accumulators of other nodes' kernels."""
-        return set(self.accumulated.values())
+    def absorb(self, fold: Node, root: Node) -> None:
+        """Make a fold the accumulator of a kernel."""
+        self.accumulated[root] = fold
+        self.absorbed.add(fold)
 
 
 def lay_out(order: Sequence[Node], outputs: Collection[Node], forced: Collection[Node] = ()) -> Layout:
@@ -98,7 +100,7 @@ class _Placing:
         if isinstance(lowering_of(node), Fold) and not (is_short(node) and len(roots) == 1):
             if node in self.asked or not _can_accumulate(node, roots, self.layout):
                 return False
-            self.layout.accumulated[next(iter(roots))] = node
+            self.layout.absorb(node, next(iter(roots)))
             return True
         deep = self._depth(readers) > DEEPEST
         if deep or sum(self.sizes.get(root, 0) for root in roots) > MOST_NODES_IN_A_KERNEL:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chainrule.errors import GraphError
-from chainrule.loops import COMBINES, Accumulate, Buffer, Fill, For, If, Index, Kernel, Statement, Store, loop, store
+from chainrule.loops import COMBINES, Accumulate, Buffer, Fill, For, If, Index, Kernel, Statement, loop, store
+from chainrule.lower.alike import signature
 from chainrule.native import ir
 from chainrule.native.code import POINTER, WORD, counted
 from chainrule.native.nest import innermost, recognise
@@ -64,26 +65,6 @@ def _work(kernel: Kernel) -> float:
     """How many elements a kernel computes."""
     nests = [recognise(one) if isinstance(one, For) else innermost((one,)) for one in kernel.body]
     return sum(math.inf if nest is None else nest.domain for nest in nests)
-
-
-def signature(kernel: Kernel) -> Any:
-    """What two kernels have in common that are the same code."""
-    return kernel.name, kernel.buffers, tuple(map(_form, kernel.body))
-
-
-def _form(statement: Statement) -> Any:
-    match statement:
-        case Store():
-            return "store", statement.buffer, statement.indices, statement.value
-        case Accumulate():
-            return statement.combine, statement.buffer, statement.indices, statement.value
-        case Fill():
-            return "fill", statement.buffer, statement.value
-        case For():
-            return statement.kind, statement.index, statement.start, statement.stop, *map(_form, statement.body)
-        case If():
-            return "if", statement.condition, *map(_form, statement.body)
-    return statement
 
 
 class Body:
