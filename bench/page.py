@@ -26,7 +26,7 @@ METHOD = """## How the figures are got
   figure is the median; *spread* is the range over the median. Ratios are medians of the ratios within a round, so
   that a change of the machine's load meets both.
 - **Each system in a process of its own**, with the threads that are its library's default, while the processes of the
-  others sleep. Threads that have just worked go on spinning, PyTorch's for 0.2 s: in one process, whoever came next
+  others sleep. Threads that have just worked go on spinning, PyTorch's for 0.1 s: in one process, whoever came next
   would share the cores with them. So a system's turn ends when its process uses no more processor time.
 - **chainrule** is `chainrule.fit(...)` of ordinary NumPy code as users get it, shuffling and the record of losses
   included: the time of a run of 1 + n epochs less that of a run of 1 epoch, so that trace and compilation drop out.

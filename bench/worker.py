@@ -1,6 +1,6 @@
 """A system in a process of its own: `Worker` starts `python -m bench.worker` and calls the system's methods there.
 
-The threads of a library that has just worked spin for a while before they sleep (PyTorch's for 0.2 s): in one process,
+The threads of a library that has just worked spin for a while before they sleep (PyTorch's for 0.1 s): in one process,
 or too soon after it, the next system would run beside them. So a worker answers when its threads are at rest.
 
 Requests and answers are pickled, over the worker's standard input and output.

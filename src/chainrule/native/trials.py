@@ -17,7 +17,7 @@ from chainrule.native.contention import WORTH_JUDGING
 _CLEARLY = 0.95
 _AGREEING = 3
 _COMPARABLE = 4  # times the work: a slice of a training run may have so many times that of the one before
-_FIRST_CREDIT, _PART_FOR_TRIALS = 0.02, 1 / 64
+_FIRST_CREDIT, _PART_FOR_TRIALS = 0.01, 1 / 64
 _MOST_KEPT = 1024
 
 
@@ -31,7 +31,7 @@ class _Timed(NamedTuple):
 class Trials:
     """Decides whether one thread does a program's next run.
 
-    Trials may take 1/64 of the time, and 20 ms at first: one begins when that is more than a run takes.
+    Trials may take 1/64 of the time, and 10 ms at first: one begins when that is more than a run takes.
 
     >>> trials = Trials()
     >>> for _ in range(4):
