@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 
-import jax
 import numpy as np
-import torch
 
-import chainrule as cr
 from bench.agreement import DisagreementError
 from bench.report import Result, row_result
-from bench.tasks import Target
+from bench.systems import CHAINRULE
+from bench.tasks import STEP, TORCH, Target
 from bench.timing import Effort, interleave
+from bench.worker import Worker, workers
 
 Gradient = Callable[[np.ndarray], np.ndarray]
 
@@ -33,18 +32,35 @@ def by_hand(x: np.ndarray) -> np.ndarray:
     return result
 
 
-def by_torch(x: np.ndarray) -> np.ndarray:
+def by_chainrule() -> Gradient:
+    """By a gradient function."""
+    import chainrule as cr
+
+    return cr.grad(rosenbrock)
+
+
+def by_torch() -> Gradient:
     """By PyTorch's tape."""
-    leaf = torch.from_numpy(x).requires_grad_()
-    rosenbrock(leaf).backward()
-    return leaf.grad.numpy()
+    import torch
+
+    def gradient(x: np.ndarray) -> np.ndarray:
+        leaf = torch.from_numpy(x).requires_grad_()
+        rosenbrock(leaf).backward()
+        return leaf.grad.numpy()
+
+    return gradient
 
 
 def by_jax() -> Gradient:
     """By a function that JAX compiled."""
+    import jax
+
     jax.config.update("jax_enable_x64", True)
     compiled = jax.jit(jax.grad(rosenbrock))
     return lambda x: np.asarray(compiled(x))
+
+
+WAYS = {CHAINRULE: by_chainrule, TORCH: by_torch, STEP: by_jax, "NumPy by hand": lambda: by_hand}
 
 
 class Call:
@@ -52,8 +68,8 @@ class Call:
 
     models = 1
 
-    def __init__(self, name: str, gradient: Gradient) -> None:
-        self.name, self.gradient = name, gradient
+    def __init__(self, name: str) -> None:
+        self.name, self.gradient = name, WAYS[name]()
 
     def measure(self, steps: int) -> tuple[int, float]:
         """Time so many calls."""
@@ -65,7 +81,7 @@ class Call:
         return steps, perf_counter() - began
 
 
-def check_gradients(systems: list[Call]) -> None:
+def check_gradients(systems: Sequence[Worker]) -> None:
     """All gradients must equal the one by hand to 1e-13 of its largest number, in float64.
 
     Raises:
@@ -74,7 +90,7 @@ def check_gradients(systems: list[Call]) -> None:
     x = np.random.default_rng(0).standard_normal(10)
     true = by_hand(x)
     for system in systems:
-        got = system.gradient(x)
+        got = system.call("gradient", x)
         if not isinstance(got, np.ndarray) or got.dtype != np.float64:
             raise DisagreementError(f"{system.name} gives {type(got).__name__} of {getattr(got, 'dtype', None)}")
         if not np.allclose(got, true, rtol=0, atol=1e-13 * np.abs(true).max()):
@@ -83,13 +99,8 @@ def check_gradients(systems: list[Call]) -> None:
 
 def call_gradient(quick: bool) -> Result:
     """Check and time all."""
-    systems = [
-        Call("chainrule", cr.grad(rosenbrock)),
-        Call("torch", by_torch),
-        Call("jax step", by_jax()),
-        Call("NumPy by hand", by_hand),
-    ]
-    check_gradients(systems)
-    times = interleave(systems, Effort.of(quick))
+    with workers([Worker(Call, name) for name in WAYS]) as systems:
+        check_gradients(systems)
+        times = interleave(systems, Effort.of(quick))
     title = "call: gradient of a 10-variable Rosenbrock, float64, from and to NumPy"
-    return row_result("call", title, times, target=Target(0.5, ("jax step",)))
+    return row_result("call", title, times, target=Target(0.5, (STEP,)))

@@ -91,28 +91,6 @@ def compilation(system: str, depth: str) -> dict:
     return {"first": times[0], "later": min(times[1:])}
 
 
-def cores(work: str, effort: str) -> dict:
-    """Microseconds a step, and a digest of the trained bits, with the threads that the environment sets."""
-    import hashlib
-    from statistics import median
-
-    import torch
-
-    from bench.systems import make_system
-    from bench.tasks import TASKS
-    from bench.timing import Effort, interleave
-
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    task = TASKS[work]
-    systems = [make_system(name, task) for name in ("chainrule", "torch")]
-    digest = hashlib.sha256()
-    for pair in systems[0].fit(min(20, task.per_epoch)).params:
-        for array in pair:
-            digest.update(array.tobytes())
-    times = interleave(systems, Effort(2, 0.02) if effort == "quick" else Effort(5, 0.2))
-    return {name: median(values) for name, values in times.items()} | {"digest": digest.hexdigest()}
-
-
 if __name__ == "__main__":
-    questions = {"first": first, "imports": imports, "memory": memory, "compilation": compilation, "cores": cores}
+    questions = {"first": first, "imports": imports, "memory": memory, "compilation": compilation}
     print(json.dumps(questions[sys.argv[1]](*sys.argv[2:])))

@@ -24,7 +24,10 @@ METHOD = """## How the figures are got
   1e-4, or nothing is timed.
 - **Interleaved**: 7 rounds of all systems, each round begun by another system, at least 0.3 s a system and round. The
   figure is the median; *spread* is the range over the median. Ratios are medians of the ratios within a round, so
-  that a change of the machine's load meets both. Each section runs in a process of its own.
+  that a change of the machine's load meets both.
+- **Each system in a process of its own**, with the threads that are its library's default, while the processes of the
+  others sleep. Threads that have just worked go on spinning, PyTorch's for 0.1 s: in one process, whoever came next
+  would share the cores with them. So a system's turn ends when its process uses no more processor time.
 - **chainrule** is `chainrule.fit(...)` of ordinary NumPy code as users get it, shuffling and the record of losses
   included: the time of a run of 1 + n epochs less that of a run of 1 epoch, so that trace and compilation drop out.
 - **torch** is the eager loop: gather, zero_grad, forward, backward, step; *torch fused* the same with

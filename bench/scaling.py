@@ -7,10 +7,11 @@ from statistics import median
 
 from bench.machine import core_count, measure_peak
 from bench.report import OURS, Result, number
-from bench.subprocesses import ask
-from bench.tasks import SCAN, STEP, TANH, TORCH, Task, square
-from bench.timing import Effort, ratio_to_fastest
+from bench.systems import make_system
+from bench.tasks import SCAN, STEP, TANH, TASKS, TORCH, Task, square
+from bench.timing import Effort, interleave, ratio_to_fastest
 from bench.training import compare
+from bench.worker import Worker, workers
 
 
 def scale(name: str, quick: bool) -> Result:
@@ -73,9 +74,10 @@ def scale_cores(quick: bool) -> Result:
                 name: str(threads)
                 for name in ("CHAINRULE_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
             }
-            found = ask(["cores", work, "quick" if quick else "whole"], **settings)
-            digests.append(found["digest"])
+            with workers([Worker(make_system, name, TASKS[work], **settings) for name in (OURS, TORCH)]) as systems:
+                digests.append(systems[0].call("digest", min(20, TASKS[work].per_epoch)))
+                times = interleave(systems, Effort(2, 0.02) if quick else Effort(5, 0.2))
             same = "yes" if digests[-1] == digests[0] else "NO"
-            rows.append([work, str(threads), number(found[OURS]), number(found["torch"]), same])
+            rows.append([work, str(threads), *(number(median(times[name])) for name in (OURS, TORCH)), same])
     notes = [f"The machine has {core_count()} cores. torch is given the same number of threads."]
     return Result("cores", "cores: the rows of the yardstick with some numbers of threads", columns, rows, notes)

@@ -28,6 +28,7 @@ def main() -> None:
     from bench.agreement import DisagreementError
     from bench.machine import describe_machine, load
     from bench.report import place
+    from bench.worker import WorkerError
 
     name, quick = sys.argv[1], "--quick" in sys.argv[2:]
     before = load()
@@ -37,7 +38,7 @@ def main() -> None:
     place(name).unlink(missing_ok=True)  # a figure taken before a fault is no figure
     try:
         result = getattr(import_module(f"bench.{module}"), function)(*arguments, quick)
-    except DisagreementError as error:
+    except (DisagreementError, WorkerError) as error:
         sys.exit(f"{name} is not timed: {error}")
     result.date, result.machine = datetime.now().astimezone().isoformat(" ", "minutes"), describe_machine()
     result.load, result.quick = before, quick

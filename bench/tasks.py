@@ -119,6 +119,8 @@ def dense(*sizes: int) -> tuple[tuple[int, ...], ...]:
 
 
 TORCH, FUSED, STEP, SCAN, AHEAD, SKLEARN = "torch", "torch fused", "jax step", "jax scan", "jax ahead", "sklearn"
+VMAP, MODELS = "jax vmap", 64
+"""The peer of the row `many`, and how many models that trains."""
 LENET = ((6, 1, 5, 5), (16, 6, 5, 5), (400, 120), (120, 84), (84, 10))
 JAX, BOTH_TORCH, SCANS = (STEP, SCAN, AHEAD), (TORCH, FUSED), (SCAN, AHEAD)
 

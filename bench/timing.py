@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.systems import System
+from bench.worker import Worker
 
 MOST_STEPS = 2_000_000
 
@@ -27,7 +28,7 @@ class Effort:
 Times = dict[str, list[float]]
 
 
-def interleave(systems: Sequence[System], effort: Effort) -> Times:
+def interleave(systems: Sequence[System | Worker], effort: Effort) -> Times:
     """Microseconds a step (and model) of each system, one number for each round."""
     steps = {system.name: calibrate(system, effort.seconds) for system in systems}
     times: Times = {system.name: [] for system in systems}
@@ -38,7 +39,7 @@ def interleave(systems: Sequence[System], effort: Effort) -> Times:
     return times
 
 
-def per_step(system: System, steps: int) -> float:
+def per_step(system: System | Worker, steps: int) -> float:
     """Microseconds a step and model. A difference of two runs that the machine's noise made negative is taken anew."""
     for _ in range(5):
         done, seconds = system.measure(steps)
@@ -47,7 +48,7 @@ def per_step(system: System, steps: int) -> float:
     raise ArithmeticError(f"{system.name}: {steps} steps take no measurable time")
 
 
-def calibrate(system: System, seconds: float) -> int:
+def calibrate(system: System | Worker, seconds: float) -> int:
     """How many steps take at least so many seconds; this also warms the system up."""
     steps, limit = 1, MOST_STEPS // system.models
     while True:

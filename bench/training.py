@@ -10,6 +10,7 @@ from bench.report import Result, row_result
 from bench.systems import CHAINRULE, make_system
 from bench.tasks import TASKS, Task
 from bench.timing import Effort, Times, interleave
+from bench.worker import Worker, workers
 
 CHECKED_STEPS = 20
 
@@ -36,10 +37,10 @@ def compare(task: Task, peers: Sequence[str], effort: Effort) -> tuple[Times, fl
 
     Raises:
         DisagreementError: the systems do not compute the same.
+        WorkerError: a system failed.
     """
-    ours, *others = systems = [make_system(name, task) for name in (CHAINRULE, *peers)]
-    order, losses = ours.first(min(CHECKED_STEPS, task.per_epoch))
-    difference = check_agreement(
-        {CHAINRULE: losses, **{system.name: system.losses(order) for system in others}},
-    )
-    return interleave(systems, effort), difference
+    with workers([Worker(make_system, name, task) for name in (CHAINRULE, *peers)]) as systems:
+        ours, *others = systems
+        order, losses = ours.first(min(CHECKED_STEPS, task.per_epoch))
+        difference = check_agreement({CHAINRULE: losses, **{peer.name: peer.losses(order) for peer in others}})
+        return interleave(systems, effort), difference

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 
 from bench.systems.system import System
-from bench.tasks import AHEAD, FUSED, SCAN, SKLEARN, STEP, TORCH, Task
+from bench.tasks import AHEAD, FUSED, SCAN, SKLEARN, STEP, TORCH, VMAP, Task
 
-CHAINRULE = "chainrule"
+CHAINRULE, MANY = "chainrule", "chainrule many"
 _PLACES = {
     CHAINRULE: ("chainrule_runs", "ChainruleRun"),
     TORCH: ("torch_eager", "TorchEager"),
@@ -16,6 +16,8 @@ _PLACES = {
     SCAN: ("jax_compiled", "JaxScan"),
     AHEAD: ("jax_compiled", "JaxAhead"),
     SKLEARN: ("sklearn_networks", "SklearnNetwork"),
+    MANY: ("chainrule_runs", "ChainruleMany"),
+    VMAP: ("jax_compiled", "JaxMany"),
 }
 
 
@@ -25,4 +27,4 @@ def make_system(name: str, task: Task) -> System:
     return getattr(import_module(f"bench.systems.{module}"), kind)(task)
 
 
-__all__ = ["CHAINRULE", "System", "make_system"]
+__all__ = ["CHAINRULE", "MANY", "System", "make_system"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from time import perf_counter
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 import chainrule as cr
 from bench.systems.system import System
-from bench.tasks import ADAM, LENET_PADDING, RELU, Task
+from bench.tasks import ADAM, LENET_PADDING, MODELS, RELU, Task
 
 
 class ChainruleRun(System):
@@ -46,6 +47,14 @@ class ChainruleRun(System):
             raise ValueError("fit shuffles by itself, so it can be asked for the order that it chose alone")
         return losses
 
+    def digest(self, steps: int) -> str:
+        """Of the bits of the parameters after so many steps."""
+        digest = hashlib.sha256()
+        for pair in self.fit(steps).params:
+            for array in pair:
+                digest.update(array.tobytes())
+        return digest.hexdigest()
+
     def measure(self, steps: int) -> tuple[int, float]:
         """The difference between a run of 1 + n epochs and a run of one: import, trace and compilation drop out."""
         epoch = self.task.per_epoch
@@ -57,6 +66,31 @@ class ChainruleRun(System):
         began = perf_counter()
         self.fit(steps)
         return perf_counter() - began
+
+
+class ChainruleMany(ChainruleRun):
+    """`chainrule.fit_many`."""
+
+    models = MODELS
+
+    def fit(self, steps: int) -> cr.Runs:
+        """The runs of all seeds."""
+        task = self.task
+        return cr.fit_many(
+            self.loss,
+            [task.parameters(seed) for seed in range(MODELS)],
+            task.data,
+            optimizer=make_optimizer(task),
+            seeds=list(range(MODELS)),
+            batch_size=task.batch,
+            steps=steps,
+            progress=False,
+        )
+
+    def first(self, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of each model's first steps, shape (models, steps, batch), and their losses, (models, steps)."""
+        runs = self.fit(steps)
+        return np.stack([rows_of(run.state, self.task, steps) for run in runs]), np.stack([run.losses for run in runs])
 
 
 def rows_of(state: Any, task: Task, steps: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from jax import lax
 
 from bench.systems.system import Peer
-from bench.tasks import ADAM, LENET_PADDING, RELU, Task
+from bench.tasks import ADAM, LENET_PADDING, MODELS, RELU, VMAP, Task
 
 
 class JaxStep(Peer):
@@ -85,6 +85,29 @@ class JaxAhead(JaxScan):
     def whole(self, state, x, y, order):
         """All steps."""
         return lax.scan(lambda carry, batch: update(self.task, carry, *batch), state, gather(x, y, order))
+
+
+class JaxMany(JaxScan):
+    """`jit` of `scan` of `vmap` of a step."""
+
+    name = VMAP
+    models = MODELS
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self.step = jax.vmap(self.step, in_axes=(0, None, None, 0))
+
+    def losses(self, order: np.ndarray) -> np.ndarray:
+        """The losses of steps on rows of shape (models, steps, batch): shape (models, steps)."""
+        return super().losses(order.swapaxes(0, 1)).T
+
+    def first_state(self):
+        """The first states of all models, stacked."""
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *(first_state(self.task, n) for n in range(MODELS)))
+
+    def order(self, steps: int) -> np.ndarray:
+        """Rows of shape (steps, models, batch)."""
+        return np.stack([self.task.order(steps, seed) for seed in range(MODELS)], axis=1)
 
 
 def first_state(task: Task, seed: int = 0):

@@ -15,7 +15,7 @@ import pytest
 from chainrule.native import barrier, compile_ir, ir
 from chainrule.native.barrier import WORD, emit_barrier, emit_pause, emit_share, emit_yield
 from chainrule.native.host import Machine
-from chainrule.native.state import BARRIER_BYTES, LOST
+from chainrule.native.state import BARRIER_BYTES
 from chainrule.native.team import Team
 
 LINE = 128 // 8  # words
@@ -119,7 +119,7 @@ def test_no_barrier_is_found_out(threads: int) -> None:
 
 
 def test_a_barrier_that_does_not_wait_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(barrier, "emit_wait", lambda builder, is_over: WORD(0))
+    monkeypatch.setattr(barrier, "emit_wait", lambda builder, is_over: None)
     assert missed(emit_barrier, 4) > 0
 
 
@@ -134,11 +134,7 @@ def test_the_barriers_bytes_are_all_it_writes() -> None:
     memory = lines(3)
     assert memory[0].nbytes == BARRIER_BYTES
     assert missed(emit_barrier, 2, 5, memory) == 0
-    found = memory[:, 2:].copy()
-    yields = LOST // memory.itemsize - 2
-    assert found[0, yields] >= 0  # how often a thread yielded, which depends on the machine's load
-    found[0, yields] = 0
-    assert (found == np.array([0, -1, -1])[:, None]).all()
+    assert (memory[:, 2:] == np.array([0, -1, -1])[:, None]).all()
 
 
 # --- Hints to the processor and the system ----------------------------------------------------------------------------

@@ -262,3 +262,60 @@ def test_callbacks_of_several_threads_of_python_keep_apart():
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
+
+
+# --- One thread or several --------------------------------------------------------------------------------------------
+
+
+class Told:
+    """Trials and contention that ask for one thread or not, and write down what they are told."""
+
+    def __init__(self, alone=False, taken=False):
+        self.alone, self.taken, self.heard = alone, taken, []
+
+    def judge(self, elapsed, running, threads):
+        self.heard.append(("judged", threads))
+        return self.taken
+
+    def note(self, alone, seconds, work):
+        self.heard.append((alone, work))
+
+    def forget(self):
+        self.heard.append("forgotten")
+
+
+def heard(listener, graph=None):
+    """What is heard of three runs of a program for several threads, of which the first is not told of."""
+    made = compiled(graph or graph_of(function, X), split=True)
+    made.contention = made.trials = listener
+    with limited(2):
+        results = [made.run([X], work) for work in (None, None, 5.0)]
+    for one in results[1:]:
+        same_bits(results[0], one)
+    return listener.heard
+
+
+def test_a_run_is_judged_and_noted_with_its_work():
+    assert heard(Told()) == [("judged", 2), (False, 1.0), ("judged", 2), (False, 5.0)]
+
+
+def test_a_run_in_one_thread_is_noted_alone():
+    assert heard(Told(alone=True)) == [(True, 1.0), (True, 5.0)]
+
+
+def test_where_others_took_the_processors_nothing_is_noted():
+    assert heard(Told(taken=True)) == [("judged", 2), "forgotten"] * 2
+
+
+@pytest.mark.parametrize(
+    ("body", "work"),
+    [
+        (lambda x: cr.scan(lambda a, row: (np.tanh(a + row), a), x[0], x)[0], 1.0),
+        (lambda x: cr.cond(x[0, 0] > 0, np.tanh, np.exp, x), 0.0),
+        (lambda x: cr.while_loop(lambda a: np.sum(a) > 1e9, np.tanh, x), 0.0),
+        (lambda x: cr.checkpoint(lambda a: cr.cond(a[0, 0] > 0, np.tanh, np.exp, a))(x), 0.0),
+    ],
+    ids=["scan", "cond", "while", "inside"],
+)
+def test_where_the_work_follows_from_values_it_is_unknown(body, work):
+    assert heard(Told(), graph_of(body, X))[1] == (False, work)

@@ -8,13 +8,14 @@ import pytest
 import chainrule as cr
 from chainrule import random
 from chainrule.errors import AllocationError
+from chainrule.evaluate import Program
 from chainrule.pytree import flatten
 from chainrule.train import slices as slices_module
 from chainrule.train.data import schedule
 from chainrule.train.fit import gradients_of
 from chainrule.train.gradient import value
 from chainrule.train.slices import Slices, allocate
-from chainrule.train.step import Stepper
+from chainrule.train.step import GOING, STOPPED, Stepper
 
 DATA = np.arange(10.0), np.arange(10.0) ** 2
 
@@ -77,6 +78,28 @@ def test_the_models_are_steps_of_a_loop_that_hands_nothing_on(monkeypatch):
     slices.run(stacked, np.array([1, 1, 1]))
     loops = [node for node in graphs[0].nodes if node.operation is not None and node.operation.name == "scan"]
     assert [(node.parameters["carries"], node.parameters["length"]) for node in loops] == [(0, 3)]
+
+
+def test_a_program_is_told_how_many_steps_it_has_to_do(monkeypatch):
+    told = []
+
+    class Heard:
+        def __init__(self, graph):
+            self.program = Program(graph)
+
+        def run(self, values, work):
+            told.append(work)
+            return self.program.run(values)
+
+    monkeypatch.setattr(slices_module, "executable", Heard)
+    slices, state = made(False)
+    for until in (1, 5, 5, 12):
+        state = slices.run(state, np.int64(until))[0]
+    assert told == [1, 4, 0, 7]
+    slices, stacked = made(True)
+    stacked = {**stacked, "status": np.array([GOING, STOPPED, GOING])}
+    slices.run(stacked, np.array([12, 3, 7]))
+    assert told[4:] == [19]
 
 
 def test_what_cannot_be_allocated_is_refused_with_its_bytes():

@@ -52,8 +52,8 @@ class Program:
                     location=node.location,
                 )
 
-    def run(self, values: Sequence[Any]) -> list[Any]:
-        """The outputs for these values of the inputs."""
+    def run(self, values: Sequence[Any], work: float | None = None) -> list[Any]:
+        """The outputs for these values of the inputs. How much work that is, does not matter here."""
         memory = self._fixed.copy()
         memory[: self._inputs] = values
         node = None

@@ -22,8 +22,11 @@ class Runs(Protocol):
 
     is_machine_code: bool
 
-    def run(self, values: Sequence[Any]) -> list[Any]:
-        """The outputs for these values of the inputs, which have the inputs' types."""
+    def run(self, values: Sequence[Any], work: float | None = None) -> list[Any]:
+        """The outputs for these values of the inputs, which have the inputs' types.
+
+        `work` says how much there is to do, in any unit, where that follows from the values.
+        """
         ...
 
 

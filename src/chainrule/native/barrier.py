@@ -20,7 +20,6 @@ from typing import Any
 
 from chainrule.native import ir
 from chainrule.native.host import host_machine
-from chainrule.native.state import LOST
 
 WORD = ir.IntType(64)
 POINTER = ir.PointerType()
@@ -74,9 +73,9 @@ def emit_share(builder: ir.IRBuilder, extent: Any, thread: Any, threads: Any, gr
     return bounds[0], bounds[1]
 
 
-def emit_wait(builder: ir.IRBuilder, is_over: Callable[[], Any]) -> Any:
+def emit_wait(builder: ir.IRBuilder, is_over: Callable[[], Any]) -> None:
     """Emit a loop until the condition that `is_over` emits holds: eager at first, then pausing, then yielding to other
-    threads of the system, so that also more threads than processors come on. The value is the number of tests."""
+    threads of the system, so that also more threads than processors come on."""
     before = builder.block
     test = builder.append_basic_block("wait")
     wait = builder.append_basic_block("wait.longer")
@@ -107,7 +106,6 @@ def emit_wait(builder: ir.IRBuilder, is_over: Callable[[], Any]) -> Any:
     tries.add_incoming(builder.add(tries, WORD(1)), again)
     builder.branch(test)
     builder.position_at_end(over)
-    return tries
 
 
 def emit_pause(builder: ir.IRBuilder) -> None:
@@ -161,14 +159,11 @@ def _barrier(module: ir.Module) -> ir.Function:
         with last:
             builder.store_atomic(builder.add(generation, WORD(_GENERATION)), word, "release", 8)
         with others:
-            tries = emit_wait(
+            emit_wait(
                 builder,
                 lambda: builder.icmp_unsigned(
                     ">=", builder.sub(builder.load_atomic(word, "acquire", 8), generation), WORD(_GENERATION)
                 ),
             )
-            with builder.if_then(builder.icmp_unsigned(">=", tries, WORD(_PATIENT)), likely=False):
-                lost = builder.gep(word, [WORD(LOST // 8)])
-                builder.atomic_rmw("add", lost, builder.sub(tries, WORD(_PATIENT)), "monotonic")
     builder.ret_void()
     return function

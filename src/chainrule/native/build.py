@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from chainrule.graph import Constant, Graph, print_graph
+from chainrule.graph.lowering import Flow
 from chainrule.native.engine import Compiled, compile_ir, load_compiled
 from chainrule.native.host import thread_count, vector_bytes
 
@@ -46,6 +47,8 @@ class Built(NamedTuple):
     constants: list[np.ndarray]
     evaluations: list[Evaluate]
     """The steps that call back."""
+    identity: str | None = None
+    """The text that the cache knows the code by."""
 
 
 def build(graph: Graph) -> Built:
@@ -56,7 +59,8 @@ def build(graph: Graph) -> Built:
     """
     identity = _identity(graph)
     found = load_compiled(identity, level=_LEVEL) if identity is not None else None
-    return _compile(graph, identity) if found is None else _restored(found)
+    built = _compile(graph, identity) if found is None else _restored(found)
+    return built._replace(identity=identity)
 
 
 def _identity(graph: Graph) -> str | None:
@@ -81,6 +85,12 @@ def _graphs(graph: Graph) -> list[Graph]:
         seen.update(new)
         found.extend(new)
     return found
+
+
+def is_steady(graph: Graph) -> bool:
+    """Whether each run of a graph has the same work to do, whatever its values are."""
+    kinds = (node.operation.lowering for part in _graphs(graph) for node in part.nodes if node.operation is not None)
+    return not any(isinstance(kind, Flow) and kind.kind in ("branch", "while") for kind in kinds)
 
 
 def _compile(graph: Graph, identity: str | None) -> Built:

@@ -1,44 +1,49 @@
 """When other programs want the processors too: a run in several threads then waits for the one that does not get any.
 
 What a run computes does not depend on the number of its threads, so the number may follow from how the last runs went.
-A run is judged by the time in which its first thread did not come on: when it was not running, and when it waited at
-barriers for longer than a thread with a processor of its own takes.
+A run is judged by the time in which its threads were not running. (Threads that wait for one another run: whether a
+program makes them wait too much is what `trials.py` finds out.)
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 WORTH_JUDGING = 1e-3  # seconds
-_A_TURN = 0.3e-6  # seconds that the system takes to find that nobody else wants the processor
-_TOO_MUCH = 0.25
+_TOO_LITTLE = 0.85
 _FIRST_REST, _LONGEST_REST = 0.05, 0.4  # seconds; threads of other libraries spin for 0.2 after their work
 
 
 class Contention:
     """Decides whether a program's next run is done in several threads.
 
-    >>> contention = Contention()
-    >>> contention.judge(elapsed=0.05, running=0.02, yields=0)  # more than half of the time it was not running
+    >>> contention = Contention(clock=lambda: 7.0)
+    >>> contention.judge(elapsed=0.05, running=0.06, threads=2)  # 0.04 s of two processors went to others
+    True
     >>> contention.alone
     True
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._rest = _FIRST_REST
-        self._until = 0.0
+        self._until = float("-inf")
 
     @property
     def alone(self) -> bool:
         """Whether one thread is better for now."""
-        return time.monotonic() < self._until
+        return self._clock() < self._until
 
-    def judge(self, elapsed: float, running: float, yields: int) -> None:
-        """Learn from a run: how long it took, how long its first thread was running, how often threads yielded."""
+    def judge(self, elapsed: float, running: float, threads: int) -> bool:
+        """Learn from a run: how long it took, and how long all of its threads together were running.
+
+        The answer is whether others took the processors.
+        """
         if elapsed < WORTH_JUDGING:
-            return
-        if max(elapsed - running, yields * _A_TURN) > _TOO_MUCH * elapsed:
-            self._until = time.monotonic() + self._rest
-            self._rest = min(2 * self._rest, _LONGEST_REST)
-        else:
-            self._rest = _FIRST_REST
+            return False
+        taken = running < _TOO_LITTLE * threads * elapsed
+        if taken:
+            self._until = self._clock() + self._rest
+        self._rest = min(2 * self._rest, _LONGEST_REST) if taken else _FIRST_REST
+        return taken

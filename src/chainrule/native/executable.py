@@ -11,11 +11,12 @@ import numpy as np
 
 from chainrule.evaluate import Program, place_error
 from chainrule.graph import Graph
-from chainrule.native.build import build, ready
+from chainrule.native.build import build, is_steady, ready
 from chainrule.native.contention import Contention
 from chainrule.native.entry import Plan, make_entry
-from chainrule.native.state import BARRIER_BYTES, FAILED, FAULT, LOST, REFUSED, STATE_BYTES
+from chainrule.native.state import BARRIER_BYTES, FAILED, FAULT, REFUSED, STATE_BYTES
 from chainrule.native.team import shared_team
+from chainrule.native.trials import Trials, trials_of
 from chainrule.native.workspace import Workspace, allocate_result
 from chainrule.types import ArrayType, size_of
 
@@ -43,10 +44,14 @@ class Executable:
         self.errors: dict[int, BaseException] = {}
         self.reference: Program | None = None
         self.free: list[Workspace] = []
-        self.contention = Contention()
+        self.contention, self.cold = Contention(), True
+        self.trials = trials_of(hash(built.identity)) if built.identity else Trials()
+        self.work = 1.0 if self.threaded and is_steady(graph) else 0.0
 
-    def run(self, values: Sequence[Any]) -> list[np.ndarray]:
+    def run(self, values: Sequence[Any], work: float | None = None) -> list[np.ndarray]:
         """The outputs for these values of the inputs.
+
+        `work` says how much there is to do, where that follows from the values: runs are compared by their time for it.
 
         Raises:
             AllocationError: there is no memory for the results or for the run; nothing has been computed then.
@@ -55,7 +60,7 @@ class Executable:
         results = [allocate_result(shape, dtype) for shape, dtype in self.outputs]
         workspace = self.take()
         workspace.table[: len(arrays) + len(results)] = [array.ctypes.data for array in (*arrays, *results)]
-        refused = self._start(workspace)
+        refused = self._start(workspace, self.work if work is None else work)
         return self._by_reference(values) if refused else results
 
     # ------------------------------------------------------------------------------------------ entered by arrays
@@ -90,7 +95,7 @@ class Executable:
             self._give(workspace)
             return False
         try:
-            return not self._start(workspace)
+            return not self._start(workspace, self.work)
         except Exception:  # what failed will fail again where it is looked at; an interrupt goes its way
             return False
 
@@ -111,17 +116,12 @@ class Executable:
         if len(self.free) < (_MOST_FREE if len(workspace.memory) < _LARGE_BYTES else 1):
             self.free.append(workspace)
 
-    def _start(self, workspace: Workspace) -> bool:
+    def _start(self, workspace: Workspace, work: float) -> bool:
         """Run on a table that is filled; whether an operand was refused. Raises what a callback raised."""
         workspace.state[:] = 0
         state = workspace.state
-        if self.threaded and not self.contention.alone:
-            team = shared_team()
-            most = team.limit if not self.scratch else min(team.limit, workspace.scratch // self.scratch)
-            began, running = time.perf_counter(), time.thread_time()
-            team.run(self.address, workspace.address, most)
-            yields = int(state[LOST : LOST + 8].view(np.int64)[0])
-            self.contention.judge(time.perf_counter() - began, time.thread_time() - running, yields)
+        if self.threaded and shared_team().limit > 1:
+            self._start_together(workspace, work)
         else:
             self.function(workspace.address, 0, 1)
         failed, refused = bool(state[FAILED]), bool(state[FAULT] or state[REFUSED])
@@ -129,6 +129,21 @@ class Executable:
         if failed:
             raise self.errors.pop(workspace.state_address)
         return refused
+
+    def _start_together(self, workspace: Workspace, work: float) -> None:
+        """Run in several threads, or in one where that is better, and learn which it is. No work is work unknown."""
+        team = shared_team()
+        most = team.limit if not self.scratch else min(team.limit, workspace.scratch // self.scratch)
+        alone = self.contention.alone or self.trials.alone
+        began, running = time.perf_counter(), time.process_time()
+        threads = team.run(self.address, workspace.address, 1 if alone else most)
+        elapsed, running = time.perf_counter() - began, time.process_time() - running
+        if self.cold:  # it brought memory in, and threads may have been hired
+            self.cold = False
+        elif threads > 1 and self.contention.judge(elapsed, running, threads):
+            self.trials.forget()
+        elif alone or threads > 1:
+            self.trials.note(alone, elapsed, work)
 
     def _by_reference(self, values: Sequence[Any]) -> list[np.ndarray]:
         """The outputs from the evaluator, which says what is wrong with an operand."""

@@ -3,9 +3,6 @@
 # The bytes of a barrier, to be zero at first, and their alignment. Nothing else may stand in its cache line: 64 bytes,
 # but lines are fetched in pairs on x86-64, and are 128 bytes long on Apple's processors.
 BARRIER_BYTES = 128
-LOST = 64
-"""Where in the memory of a barrier it counts how often a thread yielded to others: how long the threads waited."""
-
 FAULT, FAILED, STATE_BYTES = BARRIER_BYTES, BARRIER_BYTES + 64, BARRIER_BYTES + 128
 """An operand was what its operation refuses; a callback has failed."""
 REFUSED = FAILED + 8

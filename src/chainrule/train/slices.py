@@ -20,7 +20,7 @@ from chainrule.pytree import flatten, unflatten
 from chainrule.simplify import simplify
 from chainrule.trace import trace_function
 from chainrule.train.data import Arrays
-from chainrule.train.step import Own, Stepper
+from chainrule.train.step import GOING, Own, Stepper
 
 MOST_STEPS, MOST_STEPS_COMPILED, MOST_STEPS_OF_MANY = 256, 65_536, 16_384
 """The length of a slice. A step that does nothing costs the evaluator 5 microseconds, so at most 3% of a slice, and
@@ -53,8 +53,9 @@ class Slices:
             traced = trace_function(self._many if self.many else self._one, leaves, structure, concrete=False)
             self._program = executable(simplify(verify(traced.graph))), traced.structure
         program, result = self._program
+        steps = np.clip(until - state["step"], 0, self.length)[state["status"] == GOING].sum()
         with np.errstate(all="ignore"):
-            return unflatten(result, [np.asarray(value) for value in program.run(leaves)])
+            return unflatten(result, [np.asarray(value) for value in program.run(leaves, float(steps))])
 
     def _one(self, state: Any, until: Any, own: Own, data: Arrays, validation: Arrays | None) -> Any:
         def step(carry: Any, _: None) -> Any:
