@@ -42,6 +42,7 @@ ALLOWED_RAISES = {
     "loops/arithmetic.py: raise AttributeError": "likewise, for names such as __wrapped__, no words of bodies",
     "trace/function.py: raise error.__cause__": "an error of ours, which NumPy hid behind one of its own",
     "trace/traced.py: raise TypeError": "iteration over an array without axes, likewise",
+    "record.py: raise FrozenInstanceError": "what the standard library raises where a frozen dataclass is changed",
     "ops/elimination.py: raise np.linalg.LinAlgError": "what NumPy raises for the same matrix in floating point",
     "train/model_file.py: raise OSError": "caught in the same file and said in the ModelFileError of the call",
 }

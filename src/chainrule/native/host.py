@@ -11,11 +11,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from chainrule.errors import ArgumentError
+from chainrule.record import record
 
 _WIDTHS = (16, 32, 64)
 # What code for 64-byte vectors leans on: masks of 8 and 16 bits, 64-bit products, the same at smaller widths. All
@@ -23,7 +23,7 @@ _WIDTHS = (16, 32, 64)
 _AVX512 = ("avx512f", "avx512bw", "avx512dq", "avx512vl")
 
 
-@dataclass(frozen=True)
+@record
 class Machine:
     """A processor in LLVM's words. `features` is the string that LLVM's target machine takes, sorted.
 
