@@ -32,6 +32,7 @@ from chainrule.errors import ArgumentError, NativeError
 from chainrule.native.aside import aside, together
 from chainrule.native.cache import ObjectCache, cache_key, default_cache
 from chainrule.native.host import fingerprint, host_machine
+from chainrule.native.image import Image, load_image
 from chainrule.native.passes import object_of, optimise
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Compiled:
     """Machine code in this process, and the addresses of its functions. The code is freed with this object, which every
     function taken from it keeps alive."""
 
-    def __init__(self, unit: Unit, library: llvm.ResourceTracker) -> None:
+    def __init__(self, unit: Unit, library: llvm.ResourceTracker | Image) -> None:
         self.unit = unit
         self._library = library
 
@@ -194,7 +195,7 @@ def _load(store: ObjectCache, key: str, symbols: Mapping[str, int]) -> Compiled 
     unit = Unit.unpack(payload)
     try:
         with _lock:
-            library = _link(unit, symbols, "")
+            library = load_image(unit.objects, unit.names, symbols) or _link(unit, symbols, "")
             counts.loaded += 1
     except NativeError:  # it calls what this process does not have: compiled anew, that is an error with the IR
         store.discard(key)
