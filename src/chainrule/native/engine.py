@@ -4,10 +4,11 @@ Objects are linked by ORC with its linker JITLink, and not by MCJIT: measured on
 0.50 (LLVM 22), the first call of a loaded object comes after 0.2 ms instead of 1.0 ms, and a symbol that does not exist
 is an error that can be caught, where MCJIT ends the process. Windows has ORC with the older linker.
 
-LLVM is imported and initialised at the first use. One lock is held around each step of LLVM's, and while the process
-forks, so a child never inherits an LLVM in the middle of something: the child compiles and runs, and a fork waits for
-the step that another thread is at. Where the main thread compiles, another one does it (`aside.py`), so that Ctrl-C is
-heard meanwhile; a large module is compiled as two at once (`ir/division.py`), each in a context of its own.
+LLVM is imported and initialised at the first use; what the cache has mostly does without it (`image.py`). One lock is
+held around each step of LLVM's, and while the process forks, so a child never inherits an LLVM in the middle of
+something: the child compiles and runs, and a fork waits for the step that another thread is at. Where the main thread
+compiles, another one does it (`aside.py`), so that Ctrl-C is heard meanwhile; a large module is compiled as two at once
+(`ir/division.py`), each in a context of its own.
 
 Sources: LLVM, "ORC Design and Implementation" and "JITLink and ORC's ObjectLinkingLayer"; llvmlite, ffi/orcjit.cpp.
 """
