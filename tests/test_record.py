@@ -102,7 +102,7 @@ def test_a_record_does_not_change():
     with pytest.raises(dataclasses.FrozenInstanceError, match="'x'"):
         point.x = 2  # type: ignore[misc]
     with pytest.raises(dataclasses.FrozenInstanceError, match="'x'"):
-        del point.x
+        del point.x  # type: ignore[misc]
     assert point.x == 1
 
 
