@@ -39,9 +39,11 @@ ALLOWED_RAISES = {
     "graph/protocols.py: raise NotImplementedError": "an abstract property or method; its classes define it",
     "graph/protocols.py: raise AttributeError": "Python asks so whether there is an attribute (hasattr, getattr)",
     "graph/protocols.py: raise TypeError": "len() of an array without axes, as NumPy and Python's protocol have it",
+    "loops/__init__.py: raise AttributeError": "likewise, of a module whose other names are imported when asked for",
     "loops/arithmetic.py: raise AttributeError": "likewise, for names such as __wrapped__, no words of bodies",
     "trace/function.py: raise error.__cause__": "an error of ours, which NumPy hid behind one of its own",
     "trace/traced.py: raise TypeError": "iteration over an array without axes, likewise",
+    "record.py: raise FrozenInstanceError": "what the standard library raises where a frozen dataclass is changed",
     "ops/elimination.py: raise np.linalg.LinAlgError": "what NumPy raises for the same matrix in floating point",
     "train/model_file.py: raise OSError": "caught in the same file and said in the ModelFileError of the call",
 }

@@ -225,7 +225,7 @@ def test_the_user_without_a_folder_has_no_cache(monkeypatch: pytest.MonkeyPatch)
 )
 @posix
 def test_the_folder_of_each_platform(platform: str, environment: dict[str, str], parts: tuple[str, ...] | None) -> None:
-    expected = None if parts is None else Path(*parts, "chainrule", "objects")
+    expected = None if parts is None else os.path.join(*parts, "chainrule", "objects")
     assert user_folder(platform, environment) == expected
 
 

@@ -162,6 +162,33 @@ def test_the_quota_of_control_groups(files: dict[str, str], quota: float | None,
     assert cgroup_quota(tree(tmp_path, files)) == quota
 
 
+def test_llvm_is_asked_once_for_each_start_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def ask() -> tuple[Machine, str]:
+        asked.append(1)
+        return Machine("triple", "cpu", "+a,-b"), "(1, 2)"
+
+    monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "_asked", ask)
+    # The first start is told apart from the second; a system that numbers none is asked each time.
+    counts = []
+    for occasion in ("first", "first", "second", "first", None, None):
+        monkeypatch.setattr(module, "_occasion", lambda occasion=occasion: occasion)
+        module._facts.cache_clear()
+        assert module._facts() == (Machine("triple", "cpu", "+a,-b"), "(1, 2)")
+        counts.append(len(asked))
+    module._facts.cache_clear()
+    assert counts == [1, 1, 2, 2, 3, 4]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not number their starts")
+def test_an_occasion_names_the_start_of_the_system_and_what_the_processor_has() -> None:
+    words = (module._occasion() or "").split()
+    assert words[0] == Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    assert len(words) > 4
+
+
 # --- The fingerprint --------------------------------------------------------------------------------------------------
 
 

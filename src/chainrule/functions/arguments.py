@@ -6,12 +6,12 @@ import inspect
 import itertools
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from chainrule.errors import ArgumentError, DerivativeError, SeveredGradientWarning, StructureError
 from chainrule.graph import Flat, Node, in_order
 from chainrule.pytree import LEAF, Structure, paths, unflatten
+from chainrule.record import record
 from chainrule.trace import TracedFunction, is_number, trace_function
 from chainrule.types import is_floating
 
@@ -40,7 +40,7 @@ def leaf_names(function: Callable[..., Any], structure: Structure) -> list[str]:
     return names
 
 
-@dataclass(frozen=True)
+@record
 class Selection:
     """The inputs that a derivative is taken by: their numbers among the graph's inputs, and their tree."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from chainrule.graph import Constant, Input, Node, depends_on, in_order, substitute
+from chainrule.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Split:
     """`needed`: the nodes computed ahead that the rest needs (its residuals); `inputs` stand for them in `outputs`."""
 

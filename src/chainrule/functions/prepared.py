@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,13 +16,14 @@ from chainrule.functions.guards import may_run_on, with_guards
 from chainrule.functions.shortcut import MISSED, Shortcut, make_shortcut
 from chainrule.graph import Graph, Input, Node
 from chainrule.pytree import Structure
+from chainrule.record import record
 from chainrule.simplify import simplify
 from chainrule.trace import Guard, TracedInput
 
 Finish = Callable[[Any], Any] | None
 
 
-@dataclass(frozen=True)
+@record
 class Prepared:
     """A traced and transformed function: its graph, and how its result is put together from the graph's outputs."""
 

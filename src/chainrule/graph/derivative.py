@@ -7,11 +7,12 @@ reverse mode g -> g L (Griewank and Walther, Evaluating Derivatives, 2nd ed., ch
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from chainrule.record import record
 
-@dataclass(frozen=True)
+
+@record
 class Partials:
     """Elementwise: L is diagonal. `rule(*operands, result, **parameters)` gives its diagonal for each operand.
 
@@ -21,7 +22,7 @@ class Partials:
     rule: Callable[..., Any]
 
 
-@dataclass(frozen=True)
+@record
 class Linear:
     """Linear in each of some operands: L is the operation itself, so only its adjoint is declared.
 
@@ -35,7 +36,7 @@ class Linear:
     jointly: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Tangents:
     """Neither: `rule(tangent, k, result, *operands, **parameters)` is L_k times the tangent, in linear operations.
 
@@ -47,12 +48,12 @@ class Tangents:
     operands: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Flat:
     """Piecewise constant, or not of a floating dtype: the derivative is zero wherever it exists."""
 
 
-@dataclass(frozen=True)
+@record
 class Structural:
     """An operation with graphs inside it, which the calculus itself must transform.
 

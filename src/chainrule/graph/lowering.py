@@ -8,11 +8,12 @@ expression that reads an element, `x.shape` and `x.dtype` are its type.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from chainrule.record import record
 
-@dataclass(frozen=True)
+
+@record
 class Condition:
     """`rule(index)` is true at every place of a shape."""
 
@@ -20,7 +21,7 @@ class Condition:
     rule: Callable[..., Any]
 
 
-@dataclass(frozen=True)
+@record
 class Element:
     """`rule(index, *operands, **parameters)`: the element of the result at that place, as a scalar expression.
 
@@ -34,7 +35,7 @@ class Element:
     """The kinds of dtypes (NumPy's letters) of the first operand for which this holds; others are evaluated."""
 
 
-@dataclass(frozen=True)
+@record
 class Fold:
     """A reduction: `rule(index, inner, *operands, **parameters)`, combined over all places `inner` of some extents.
 
@@ -47,12 +48,12 @@ class Fold:
     rule: Callable[..., Any]
 
 
-@dataclass(frozen=True)
+@record
 class SameElements:
     """The elements of the operand in the same order under another shape: no work at all."""
 
 
-@dataclass(frozen=True)
+@record
 class Statements:
     """`rule(result, *operands, **parameters)`: the statements of a loop nest that fill the buffer `result`.
 
@@ -65,7 +66,7 @@ class Statements:
     over: int | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Routine:
     """A routine of the native library, by its name in `native/calls.py`.
 
@@ -78,7 +79,7 @@ class Routine:
     otherwise: Lowering
 
 
-@dataclass(frozen=True)
+@record
 class Composed:
     """An operation that is made of others: `rule(*operands, **parameters)` gives the nodes to put in its place.
 
@@ -89,7 +90,7 @@ class Composed:
     otherwise: Lowering | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Flow:
     """Control flow, of one of the kinds that the machine has: "branch", "scan" or "while", with the parameters that
     the operation of that kind has; or "call", of the graph `body`, whose values stay its own."""
@@ -97,7 +98,7 @@ class Flow:
     kind: str
 
 
-@dataclass(frozen=True)
+@record
 class Evaluated:
     """Not lowered: the compiled run calls the operation's reference."""
 

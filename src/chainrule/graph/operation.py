@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import GraphError
 from chainrule.graph.derivative import Derivative
 from chainrule.graph.lowering import Lowering
+from chainrule.record import record
 
 if TYPE_CHECKING:
     from chainrule.graph.node import Node
@@ -27,7 +27,7 @@ class Sample:
         return f"Sample({', '.join(parts)})"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(eq=False, kw_only=True)
 class Operation:
     """One primitive operation.
 

@@ -1,8 +1,13 @@
-"""The second intermediate representation: loop nests over scalars, which know nothing of machines."""
+"""The second intermediate representation: loop nests over scalars, which know nothing of machines.
+
+What reads, checks and runs nests as text or in Python is of no use to a training run, and imported when asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from chainrule.loops.arithmetic import LoopArithmetic, loop_arithmetic, run_body
 from chainrule.loops.functions import FUNCTIONS, Function
-from chainrule.loops.interpreter import interpret
 from chainrule.loops.nest import (
     COMBINES,
     Accumulate,
@@ -31,8 +36,6 @@ from chainrule.loops.nest import (
     when,
     within,
 )
-from chainrule.loops.parser import parse_kernel
-from chainrule.loops.printer import print_kernel, print_scalar, print_statement
 from chainrule.loops.scalar import (
     Apply,
     Buffer,
@@ -50,7 +53,12 @@ from chainrule.loops.scalar import (
     same,
     substitute,
 )
-from chainrule.loops.verifier import verify
+
+if TYPE_CHECKING:
+    from chainrule.loops.interpreter import interpret
+    from chainrule.loops.parser import parse_kernel
+    from chainrule.loops.printer import print_kernel, print_scalar, print_statement
+    from chainrule.loops.verifier import verify
 
 __all__ = [
     "COMBINES",
@@ -106,3 +114,18 @@ __all__ = [
     "when",
     "within",
 ]
+
+_TOOLS = {
+    "interpret": "interpreter",
+    "parse_kernel": "parser",
+    "print_kernel": "printer",
+    "print_scalar": "printer",
+    "print_statement": "printer",
+    "verify": "verifier",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _TOOLS:
+        return getattr(import_module(f"chainrule.loops.{_TOOLS[name]}"), name)
+    raise AttributeError(f"module 'chainrule.loops' has no attribute {name!r}")

@@ -13,16 +13,16 @@ cases settled that NumPy or C leave open, so that every function has a value for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.errors import DtypeError, UnsupportedError
+from chainrule.record import record
 
 _NAMES = {"b": "bool", "i": "signed integers", "u": "unsigned integers", "f": "floats"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function:
     """One function: `x` in its signature is one dtype of `kinds` (NumPy's letters), `n` is int32 or int64."""
 

@@ -9,7 +9,6 @@ on lanes or on threads; the verifier holds it to the promise.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -29,6 +28,7 @@ from chainrule.loops.scalar import (
     in_order,
     lift,
 )
+from chainrule.record import record
 from chainrule.types import check_dtype
 
 Kind: TypeAlias = Literal["serial", "parallel"]
@@ -45,7 +45,7 @@ COMBINES: dict[str, str] = {
 """The function of two scalars behind each way to accumulate."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Statement:
     """One step of a kernel; `print` shows it in the printer's words."""
 
@@ -55,7 +55,7 @@ class Statement:
         return print_statement(self)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Store(Statement):
     """Set an element of a buffer."""
 
@@ -64,7 +64,7 @@ class Store(Statement):
     value: Scalar
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Accumulate(Statement):
     """Combine an element of a buffer with a value: the element, then the value, rounded to the buffer's dtype."""
 
@@ -74,7 +74,7 @@ class Accumulate(Statement):
     value: Scalar
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Fill(Statement):
     """Set every element of a buffer to one value."""
 
@@ -82,7 +82,7 @@ class Fill(Statement):
     value: Scalar
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class For(Statement):
     """Run the body for each whole number from start up to, and without, stop."""
 
@@ -93,7 +93,7 @@ class For(Statement):
     kind: Kind = "serial"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class If(Statement):
     """Run the body where the condition holds."""
 
@@ -101,7 +101,7 @@ class If(Statement):
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Kernel:
     """A named piece of work on buffers: the unit that is verified, printed, interpreted and compiled.
 

@@ -2,7 +2,7 @@
 
 A graph that was compiled before, in another process, need not even be lowered: its text is what the cache knows the
 code by, and the code says by itself, in a function `facts`, how much memory it wants and which constants it has.
-Lowering and emission take 0.1 s for a training step, and reading the cache 4 ms, with LLVM's half for linking.
+Lowering and emission take 0.1 s for a training step, and reading the cache 2 ms.
 
 What calls back into this process (operations that are not lowered, LAPACK) is lowered each time, and the cache then
 knows the code by its IR.

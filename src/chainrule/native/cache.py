@@ -25,9 +25,12 @@ import time
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chainrule.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DEFAULT_LIMIT = 512 << 20
 _MAGIC, _VERSION = b"chainobj", 1
@@ -84,11 +87,18 @@ class ObjectCache:
     one of them sweeps.
     """
 
-    def __init__(self, folder: Path, limit: int = DEFAULT_LIMIT) -> None:
-        self.folder, self.limit = folder, limit
+    def __init__(self, folder: str | os.PathLike[str], limit: int = DEFAULT_LIMIT) -> None:
+        self._folder, self.limit = os.fspath(folder), limit
         self.fault: str | None = None  # why nothing more is stored, None while all is well
         self._trusted: bool | None = None
         self._written: int | None = None  # bytes since the last sweep, None before the first
+
+    @property
+    def folder(self) -> Path:
+        """Where the entries are."""
+        from pathlib import Path  # takes 3 ms, of which a process that finds its code here has no other use
+
+        return Path(self._folder)
 
     def load(self, key: str) -> bytes | None:
         """The payload that was stored under a key, None where there is none to be trusted. What is bad is removed."""
@@ -110,7 +120,7 @@ class ObjectCache:
         if self.fault is not None or len(data) > self.limit // _SHARE:
             return False
         try:
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
             if not self._is_trusted():
                 return False
             if self._written is None or self._written + len(data) > self.limit // _SHARE:
@@ -125,13 +135,13 @@ class ObjectCache:
     def discard(self, key: str) -> None:
         """Remove an entry, if it is there and can be removed."""
         with contextlib.suppress(OSError):
-            self._path(key).unlink()
+            os.unlink(self._path(key))
 
     def sweep(self) -> None:
         """Drop entries, the least recently used first, until they fill at most 7/8 of the bound. Another process may do
         the same at the same time: an entry that is gone already counts as dropped."""
         entries, now = [], time.time()
-        with os.scandir(self.folder) as files:
+        with os.scandir(self._folder) as files:
             for file in files:
                 with contextlib.suppress(OSError):
                     status = file.stat(follow_symlinks=False)
@@ -147,8 +157,8 @@ class ObjectCache:
                 os.unlink(path)
             excess -= size
 
-    def _path(self, key: str) -> Path:
-        return self.folder / (key + _ENTRY)
+    def _path(self, key: str) -> str:
+        return os.path.join(self._folder, key + _ENTRY)
 
     def _read(self, key: str) -> bytes | None:
         path = self._path(key)
@@ -170,7 +180,7 @@ class ObjectCache:
         import tempfile  # takes some milliseconds, of which a process that only reads has no use
 
         # mkstemp gives a name that no other process has, and permissions for the user alone
-        descriptor, partial = tempfile.mkstemp(suffix=_PARTIAL, dir=self.folder)
+        descriptor, partial = tempfile.mkstemp(suffix=_PARTIAL, dir=self._folder)
         try:
             with open(descriptor, "wb") as file:
                 file.write(data)
@@ -179,7 +189,7 @@ class ObjectCache:
             with contextlib.suppress(OSError):
                 os.unlink(partial)
             # Windows does not replace a file that another process reads; what it reads is this very entry.
-            if isinstance(error, PermissionError) and self._path(key).exists():
+            if isinstance(error, PermissionError) and os.path.exists(self._path(key)):
                 return False
             raise
         return True
@@ -187,10 +197,10 @@ class ObjectCache:
     def _is_trusted(self) -> bool:
         """Whether only the user writes to the folder. Raises OSError where there is none."""
         if self._trusted is None:
-            reason = untrusted(os.stat(self.folder))
+            reason = untrusted(os.stat(self._folder))
             if reason is not None:
-                self.fault = f"a folder which {reason}: {self.folder}"
-                warn_once(f"chainrule neither keeps nor takes compiled code in {self.folder}, which {reason}.")
+                self.fault = f"a folder which {reason}: {self._folder}"
+                warn_once(f"chainrule neither keeps nor takes compiled code in {self._folder}, which {reason}.")
             self._trusted = reason is None
         return self._trusted
 
@@ -219,12 +229,12 @@ def default_cache() -> ObjectCache | None:
     """The cache that the environment asks for, None where it is off. Equal environments share one."""
     asked = os.environ.get("CHAINRULE_CACHE", "").strip()
     limit = _limit(os.environ.get("CHAINRULE_CACHE_SIZE", "").strip())
-    folder = Path(asked) if asked else user_folder(sys.platform, os.environ)
-    return None if asked.lower() == "off" or limit == 0 or folder is None else _cache(folder.absolute(), limit)
+    folder = asked or user_folder(sys.platform, os.environ)
+    return None if asked.lower() == "off" or limit == 0 or folder is None else _cache(os.path.abspath(folder), limit)
 
 
 @lru_cache(maxsize=8)
-def _cache(folder: Path, limit: int) -> ObjectCache:
+def _cache(folder: str, limit: int) -> ObjectCache:
     return ObjectCache(folder, limit)
 
 
@@ -243,7 +253,7 @@ def _limit(text: str) -> int:
     return int(number) << _UNITS[unit]
 
 
-def user_folder(platform: str, environment: Mapping[str, str]) -> Path | None:
+def user_folder(platform: str, environment: Mapping[str, str]) -> str | None:
     """Where a platform keeps a user's caches, None where the user has no folder.
 
     Sources: the XDG Base Directory Specification (a relative path counts as unset); Apple, File System Programming
@@ -252,11 +262,11 @@ def user_folder(platform: str, environment: Mapping[str, str]) -> Path | None:
     home = environment.get("USERPROFILE" if platform == "win32" else "HOME", "")
     local = environment.get("LOCALAPPDATA", "") if platform == "win32" else environment.get("XDG_CACHE_HOME", "")
     if platform == "darwin":
-        base = Path(home, "Library", "Caches") if home else None
+        base = os.path.join(home, "Library", "Caches") if home else None
     elif local and (platform == "win32" or os.path.isabs(local)):
-        base = Path(local)
+        base = local
     elif home:
-        base = Path(home, "AppData", "Local") if platform == "win32" else Path(home, ".cache")
+        base = os.path.join(home, *(("AppData", "Local") if platform == "win32" else (".cache",)))
     else:
         base = None
-    return None if base is None else base / "chainrule" / "objects"
+    return None if base is None else os.path.join(base, "chainrule", "objects")

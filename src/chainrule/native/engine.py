@@ -4,10 +4,11 @@ Objects are linked by ORC with its linker JITLink, and not by MCJIT: measured on
 0.50 (LLVM 22), the first call of a loaded object comes after 0.2 ms instead of 1.0 ms, and a symbol that does not exist
 is an error that can be caught, where MCJIT ends the process. Windows has ORC with the older linker.
 
-LLVM is imported and initialised at the first use. One lock is held around each step of LLVM's, and while the process
-forks, so a child never inherits an LLVM in the middle of something: the child compiles and runs, and a fork waits for
-the step that another thread is at. Where the main thread compiles, another one does it (`aside.py`), so that Ctrl-C is
-heard meanwhile; a large module is compiled as two at once (`ir/division.py`), each in a context of its own.
+LLVM is imported and initialised at the first use; what the cache has mostly does without it (`image.py`). One lock is
+held around each step of LLVM's, and while the process forks, so a child never inherits an LLVM in the middle of
+something: the child compiles and runs, and a fork waits for the step that another thread is at. Where the main thread
+compiles, another one does it (`aside.py`), so that Ctrl-C is heard meanwhile; a large module is compiled as two at once
+(`ir/division.py`), each in a context of its own.
 
 Sources: LLVM, "ORC Design and Implementation" and "JITLink and ORC's ObjectLinkingLayer"; llvmlite, ffi/orcjit.cpp.
 """
@@ -32,6 +33,7 @@ from chainrule.errors import ArgumentError, NativeError
 from chainrule.native.aside import aside, together
 from chainrule.native.cache import ObjectCache, cache_key, default_cache
 from chainrule.native.host import fingerprint, host_machine
+from chainrule.native.image import Image, load_image
 from chainrule.native.passes import object_of, optimise
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ class Compiled:
     """Machine code in this process, and the addresses of its functions. The code is freed with this object, which every
     function taken from it keeps alive."""
 
-    def __init__(self, unit: Unit, library: llvm.ResourceTracker) -> None:
+    def __init__(self, unit: Unit, library: llvm.ResourceTracker | Image) -> None:
         self.unit = unit
         self._library = library
 
@@ -194,7 +196,7 @@ def _load(store: ObjectCache, key: str, symbols: Mapping[str, int]) -> Compiled 
     unit = Unit.unpack(payload)
     try:
         with _lock:
-            library = _link(unit, symbols, "")
+            library = load_image(unit.objects, unit.names, symbols) or _link(unit, symbols, "")
             counts.loaded += 1
     except NativeError:  # it calls what this process does not have: compiled anew, that is an error with the IR
         store.discard(key)

@@ -1,21 +1,25 @@
 """The machine as the compiler sees it: its processor, the width of its vectors, the threads it lends.
 
-Asking imports llvmlite, and the answers are remembered. Two environment variables override what is found:
-`CHAINRULE_VECTOR_BYTES` (16, 32 or 64: the width that code is written for) and `CHAINRULE_NUM_THREADS`.
+Answers are remembered; the first comes from LLVM, which has to be loaded for it, or from the cache. Two environment
+variables override what is found: `CHAINRULE_VECTOR_BYTES` (16, 32 or 64: the width that code is written for) and
+`CHAINRULE_NUM_THREADS`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+
+from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
 from chainrule.errors import ArgumentError
+from chainrule.native.cache import cache_key, default_cache
+from chainrule.record import record
 
 _WIDTHS = (16, 32, 64)
 # What code for 64-byte vectors leans on: masks of 8 and 16 bits, 64-bit products, the same at smaller widths. All
@@ -23,7 +27,7 @@ _WIDTHS = (16, 32, 64)
 _AVX512 = ("avx512f", "avx512bw", "avx512dq", "avx512vl")
 
 
-@dataclass(frozen=True)
+@record
 class Machine:
     """A processor in LLVM's words. `features` is the string that LLVM's target machine takes, sorted.
 
@@ -51,12 +55,49 @@ class Machine:
         return 32 if self.has("avx2") else 16
 
 
-@lru_cache(maxsize=1)
 def host_machine() -> Machine:
     """The machine that this process runs on."""
+    return _facts()[0]
+
+
+@lru_cache(maxsize=1)
+def _facts() -> tuple[Machine, str]:
+    """The machine, and the version of LLVM. It takes 25 ms to load LLVM and ask, so the answer is in the cache, for as
+    long as the machine is up."""
+    store, occasion = default_cache(), _occasion()
+    if store is None or occasion is None:
+        return _asked()
+    key = cache_key("host", occasion)
+    found = store.load(key)
+    if found is None:
+        machine, version = _asked()
+        store.store(key, json.dumps([machine.triple, machine.cpu, machine.features, version]).encode())
+        return machine, version
+    *words, version = json.loads(found)
+    return Machine(*words), version
+
+
+def _asked() -> tuple[Machine, str]:
+    """What LLVM says."""
     import llvmlite.binding as llvm
 
-    return Machine(llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+    machine = Machine(llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+    return machine, str(llvm.llvm_version_info)
+
+
+def _occasion() -> str | None:
+    """A text that is another one wherever LLVM might answer otherwise: on another machine, after a start of the system,
+    under an emulator that has other instructions (which NumPy has asked the processor for), with another LLVM. None
+    where the system does not number its starts; Linux does."""
+    import llvmlite  # which by itself loads nothing
+
+    started = _read("/proc/sys/kernel/random/boot_id").strip()
+    instructions = getattr(_multiarray_umath, "__cpu_features__", None)  # no promise of NumPy's
+    if not started or instructions is None:
+        return None
+    library = os.stat(os.path.join(os.path.dirname(llvmlite.__file__), "binding"))
+    has = sorted(name for name, is_there in instructions.items() if is_there)
+    return " ".join([started, llvmlite.__version__, str(library.st_ino), str(library.st_mtime_ns), *has])
 
 
 def vector_bytes() -> int:
@@ -82,7 +123,7 @@ def thread_count() -> int:
     return bound if quota is None else max(1, min(bound, int(quota)))
 
 
-def cgroup_quota(root: Path = Path("/")) -> float | None:
+def cgroup_quota(root: str | os.PathLike[str] = "/") -> float | None:
     """The processors' worth of time that Linux's control groups allow this process, None where there is no bound.
 
     The quota of a group bounds the groups in it, so the smallest on the way up counts. In a container the way may begin
@@ -91,32 +132,34 @@ def cgroup_quota(root: Path = Path("/")) -> float | None:
     Sources: Linux, Documentation/admin-guide/cgroup-v2.rst (`cpu.max`) and Documentation/scheduler/sched-bwc.rst.
     """
     quotas = []
-    for line in _read(root / "proc/self/cgroup").splitlines():
+    for line in _read(os.path.join(root, "proc/self/cgroup")).splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if controllers and "cpu" not in controllers.split(","):
             continue
         mounts = [f"cgroup/{controllers}", "cgroup/cpu"] if controllers else ["cgroup", "cgroup/unified"]
         for mount in mounts:
-            group = Path(path.strip("/"))
-            quotas += [_group_quota(root / "sys/fs" / mount / step) for step in (group, *group.parents)]
+            steps = path.strip("/").split("/")
+            groups = ["/".join(steps[:count]) for count in range(len(steps), -1, -1)]
+            quotas += [_group_quota(os.path.join(root, "sys/fs", mount, group)) for group in groups]
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
-def _group_quota(group: Path) -> float | None:
+def _group_quota(group: str) -> float | None:
     """The quota of one group, by the files of version 2 or of version 1."""
-    words = _read(group / "cpu.max").split() or [
-        _read(group / "cpu.cfs_quota_us").strip(),
-        _read(group / "cpu.cfs_period_us").strip(),
+    words = _read(os.path.join(group, "cpu.max")).split() or [
+        _read(os.path.join(group, "cpu.cfs_quota_us")).strip(),
+        _read(os.path.join(group, "cpu.cfs_period_us")).strip(),
     ]
     if len(words) != 2 or not all(word.isdecimal() and int(word) for word in words):  # "max", "-1" and missing files
         return None
     return int(words[0]) / int(words[1])
 
 
-def _read(path: Path) -> str:
+def _read(path: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with open(path, encoding="utf-8") as file:
+            return file.read()
     except (OSError, UnicodeDecodeError):
         return ""
 
@@ -145,16 +188,15 @@ def fingerprint() -> str:
 @lru_cache(maxsize=len(_WIDTHS))
 def _fingerprint(width: int) -> str:
     import llvmlite
-    import llvmlite.binding as llvm
 
-    machine = host_machine()
+    machine, llvm_version = host_machine(), _facts()[1]
     version = sys.modules["chainrule"].__version__  # not imported: nothing imports the front door, yet it is there
     parts = [machine.triple, machine.cpu, machine.features, str(width), llvmlite.__version__]
-    parts += [str(llvm.llvm_version_info), version, _STAMP]
+    parts += [llvm_version, version, _STAMP]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def source_stamp(folder: Path) -> str:
+def source_stamp(folder: str | os.PathLike[str]) -> str:
     """A digest of the names, sizes and times of change of the source files under a folder, empty if there is no folder
     (but an archive)."""
     try:
@@ -175,4 +217,4 @@ def _sources(folder: str, inside: str) -> Iterator[str]:
 
 
 # Taken when the source is read, and not when the first object is: it may be edited in between.
-_STAMP = source_stamp(Path(__file__).parents[1])
+_STAMP = source_stamp(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -16,7 +16,7 @@ a 2-core Xeon a run takes 0.7 µs for one thread, 1.0 for two, and 10 to 50 wher
   Their code and their memory are never freed.
 - **Threads that cannot be had**, for a limit of the system's: the run goes on with fewer. A sub-interpreter, which must
   not end before its threads, hires none.
-- **threadpoolctl** finds libraries by file name. We have no library, but LLVM's is in the process whenever we run, so a
+- **threadpoolctl** finds libraries by file name. We have no library, but LLVM's can be loaded whenever we run, so a
   controller named `chainrule` is registered for that file at the first run that finds threadpoolctl imported. From then
   on `threadpool_info()` shows the limit and `threadpool_limits(2)` or `threadpool_limits({"chainrule": 2})` sets it,
   for the process. Import threadpoolctl before the first run: limits that were entered earlier do not reach us.
@@ -33,6 +33,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from chainrule.errors import NativeError
@@ -228,6 +229,7 @@ def _register() -> None:
     threadpoolctl: Any = sys.modules["threadpoolctl"]
     if not hasattr(threadpoolctl, "register"):
         return
+    import_module("llvmlite.binding")  # the library that we are found by; code from the cache does not need it
 
     class ChainruleController(threadpoolctl.LibController):
         """The threads of chainrule, found by the library of LLVM that it compiles with."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -29,6 +28,7 @@ from chainrule.graph import (
     project,
     substitute,
 )
+from chainrule.record import record
 from chainrule.types import ArrayType
 
 Flags = tuple[bool, ...]
@@ -36,7 +36,7 @@ Part = Node | None
 FIELD = np.dtype(object)
 
 
-@dataclass(frozen=True)
+@record
 class Outline:
     """What a node with graphs inside computes, told by the nodes of its bodies.
 
@@ -53,7 +53,7 @@ class Outline:
         return self.kind == other.kind and self.parts <= other.parts and set(self.results) <= set(other.results)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(eq=False, kw_only=True)
 class Enclosing(Operation):
     """An operation with graphs inside."""
 

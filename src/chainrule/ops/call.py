@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ from chainrule.ops.bodies import (
 )  # fmt: skip
 from chainrule.ops.elementwise import is_contribution
 from chainrule.ops.samples import F
+from chainrule.record import record
 from chainrule.types import ArrayType, is_floating
 
 # ------------------------------------------------------------------------------------------------------- checkpoint
@@ -110,7 +111,7 @@ checkpoint = Enclosing(
 # ------------------------------------------------------------------------------------------------------- custom_vjp
 
 
-@dataclass(frozen=True)
+@record
 class Rule:
     """The parameters of a custom_vjp.
 

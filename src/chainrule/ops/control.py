@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from chainrule.ops.bodies import (
 )
 from chainrule.ops.loop import Draft, check_carries, mixed
 from chainrule.ops.samples import F
+from chainrule.record import record
 from chainrule.types import ArrayType
 
 
@@ -152,7 +153,7 @@ cond = Enclosing(
 # ------------------------------------------------------------------------------------------------------- while_loop
 
 
-@dataclass(frozen=True)
+@record
 class While:
     """The parameters of a while_loop.
 

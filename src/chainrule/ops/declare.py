@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -31,6 +30,7 @@ from chainrule.evaluate.exact import inexact
 from chainrule.graph import Element, Flat, Node, Operation, Partials, Sample, apply, as_node, constant, name_of, reaches
 from chainrule.loops import aligned, run_body
 from chainrule.ops.cast import cast
+from chainrule.record import record
 from chainrule.types import ArrayType, broadcast_shapes, check_dtype, promote
 
 _WEAK = {int: int, float: float, bool: np.dtype(bool)}
@@ -38,7 +38,7 @@ _ZEROS = {int: 0, float: 0.0}
 Promotion = Callable[..., tuple[np.dtype, ...]]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(eq=False, kw_only=True)
 class Elementwise(Operation):
     """An operation on each element alone, its operands broadcast."""
 

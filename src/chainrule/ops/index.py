@@ -8,7 +8,6 @@ stands for the places where it holds; only their number is fixed when the functi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,13 @@ from chainrule.graph import Constant, Node, as_node, concrete, reaches
 from chainrule.ops.join import array_of
 from chainrule.ops.rows import check_index, counted_from_front, gather, nonzero
 from chainrule.ops.slices import Range, cut, range_of, whole
+from chainrule.record import record
 from chainrule.types import broadcast_shapes, size_of
 
 Places = Any  # an index array: numbers that are known, or a node
 
 
-@dataclass(frozen=True)
+@record
 class Plan:
     """What an index means for an array of some shape.
 

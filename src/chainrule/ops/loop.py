@@ -8,7 +8,7 @@ section 12.1). Its memory is linear in the number of steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,10 +40,11 @@ from chainrule.ops.bodies import (
     zeros,
 )
 from chainrule.ops.samples import F
+from chainrule.record import record
 from chainrule.types import ArrayType
 
 
-@dataclass(frozen=True)
+@record
 class Loop:
     """The parameters of a scan.
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ArgumentError
+from chainrule.record import record
 from chainrule.trace import Traced
 
 Step = float | Callable[[Any], Any]
 
 
-@dataclass(frozen=True)
+@record
 class Optimizer:
     """A descent rule as two pure functions over pytrees.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from chainrule.errors import ChainruleError, StructureError
 from chainrule.graph import Graph, Node, constant
 from chainrule.pytree import Structure, flatten, paths, tree_map, unflatten
+from chainrule.record import record
 from chainrule.trace.trace import Guard, Trace, TracedInput, running
 from chainrule.trace.traced import Traced
 from chainrule.types import ArrayType
@@ -18,7 +18,7 @@ from chainrule.types import ArrayType
 NUMBERS = (bool, int, float, complex, np.generic, np.ndarray, Traced)
 
 
-@dataclass(frozen=True)
+@record
 class TracedFunction:
     """A traced function: the graph of its array leaves, and how to put its result together.
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import LeakError
 from chainrule.graph import Constant, Input, Node, in_order, no_number
+from chainrule.record import record
 from chainrule.source import Location, user_location
 from chainrule.types import ArrayType
 
@@ -23,7 +23,7 @@ running: ContextVar[Trace | None] = ContextVar("running", default=None)
 """The innermost trace whose function is running: what an array that is made inside belongs to."""
 
 
-@dataclass(frozen=True)
+@record
 class Guard:
     """A decision of Python, at a line of the user's: the graph holds while `node` has this value."""
 

@@ -3,12 +3,12 @@ batches."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.record import record
 from chainrule.train.split import split_rows
 from chainrule.types import check_dtype, check_plain
 
@@ -72,7 +72,7 @@ def rows_held_back(count: int, fraction: Any, seed: int) -> tuple[np.ndarray, np
     return split_rows(count, float(fraction), seed)
 
 
-@dataclass(frozen=True)
+@record
 class Schedule:
     """Which rows each step trains on: `rows` examples in batches of `batch`, `total` steps in all."""
 

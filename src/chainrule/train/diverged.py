@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from chainrule.errors import DivergenceError
 from chainrule.evaluate import evaluate
 from chainrule.graph import Graph, Node
 from chainrule.pytree import flatten, paths
+from chainrule.record import record
 from chainrule.source import located
 from chainrule.trace import trace_function
 from chainrule.train.culprit import find_culprit, first_not_finite, is_finite
@@ -19,7 +19,7 @@ from chainrule.train.run import Run
 from chainrule.train.step import Own, Stepper
 
 
-@dataclass(frozen=True)
+@record
 class Failure:
     """What a step that was not done would have made infinite or NaN, and the node that began it, where one is found.
 

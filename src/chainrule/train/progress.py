@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from chainrule.errors import DependencyError
+from chainrule.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Progress:
     """Where a run stands: steps done of those asked for, whole epochs done, the last loss and validation loss.
 

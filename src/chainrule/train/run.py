@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.record import record
+
 FINISHED, STOPPED_EARLY, INTERRUPTED, DIVERGED = "finished", "stopped early", "interrupted", "diverged"
 
 
-@dataclass(frozen=True)
+@record
 class Run:
     """The result of `fit`.
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import DivergenceError
+from chainrule.record import record
 from chainrule.train.run import DIVERGED, Run
 
 
-@dataclass(frozen=True)
+@record
 class Runs:
     """The result of `fit_many`: a sequence of the run of each model.
 

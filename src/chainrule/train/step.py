@@ -7,7 +7,6 @@ count of steps, the order of the rows in this epoch, the best parameters so far,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from chainrule import random
 from chainrule.functions import cond
 from chainrule.optim import Optimizer
 from chainrule.pytree import tree_map
+from chainrule.record import record
 from chainrule.train.data import Arrays, Schedule
 from chainrule.train.gradient import Variants
 
@@ -25,7 +25,7 @@ Own = dict[str, Any]
 `rows` it trains on and those `held` back; the `numbers` of its optimiser where those of others differ."""
 
 
-@dataclass(frozen=True)
+@record
 class Stepper:
     """What the steps of a run have in common."""
 
