@@ -71,7 +71,7 @@ class Code:
         self.builder.position_at_end(after)
 
     @contextmanager
-    def loop(self, start: Value | int, stop: Value | int, step: int = 1) -> Iterator[Value]:
+    def loop(self, start: Value | int, stop: Value | int, step: Value | int = 1) -> Iterator[Value]:
         """Code that runs for start, start + step... below stop."""
         place = self.variable(start)
         with self.repeat() as leave:
