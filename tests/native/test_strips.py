@@ -91,7 +91,7 @@ def test_strips_inside_loops_and_branches():
     assert [names for _, names in found(looped, X)] == [["tanh", "tanh", "contract"], ["sin", "sin", "contract"]]
     compare_threads(looped, X)
     until = lambda x: cr.while_loop(lambda c: np.sum(c * c) > 50, lambda c: np.tanh(np.tanh(c @ W) @ V) @ U, x)  # noqa: E731
-    assert ["tanh", "tanh"] in [names for _, names in found(until, X)]
+    assert ["tanh", "tanh"] in [names[:2] for _, names in found(until, X)]
     compare_threads(until, X)
 
 
