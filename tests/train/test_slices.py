@@ -57,6 +57,22 @@ def test_steps_beyond_the_bound_leave_the_state_as_it_is():
     assert bits(slices.run(first, np.int64(99))[0]) == bits(in_two)  # no more than the length
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_long_slices_go_in_stretches(monkeypatch, many):
+    def run(until):
+        slices, first = made(many)
+        return slices.run(first, np.full(3, until) if many else np.int64(until))
+
+    plain = {until: run(until) for until in (3, 7, 12)}
+    monkeypatch.setattr(slices_module, "STRETCH", 5)  # and twelve steps: the last stretch is not whole
+    for until, (state, losses, scores) in plain.items():
+        in_stretches, more_losses, more_scores = run(until)
+        assert bits(in_stretches) == bits(state)
+        assert more_losses[..., :12].tobytes() == losses.tobytes()
+        assert np.isnan(more_losses[..., 12:]).all()
+        assert more_scores[..., :12].tobytes() == scores.tobytes()
+
+
 def test_many_models_in_one_call_are_each_alone():
     one, first = made(False)
     all_three, stacked = made(True)

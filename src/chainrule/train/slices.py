@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import AllocationError
-from chainrule.functions import scan
+from chainrule.functions import cond, scan
 from chainrule.functions.executable import compiles, executable
 from chainrule.graph import verify
 from chainrule.pytree import flatten, unflatten
@@ -25,6 +25,8 @@ from chainrule.train.step import GOING, Own, Stepper
 MOST_STEPS, MOST_STEPS_COMPILED, MOST_STEPS_OF_MANY = 256, 65_536, 16_384
 """The length of a slice. A step that does nothing costs the evaluator 5 microseconds, so at most 3% of a slice, and
 machine code some nanoseconds, for each model."""
+STRETCH = 256
+"""Steps of which none is looked at where the first has nothing to do: threads would meet in each, which takes long."""
 
 
 class Slices:
@@ -62,7 +64,16 @@ class Slices:
             after, (loss, score) = self.stepper.step(carry, own, until, data, validation)
             return after, (loss, score) if "best" in state else (loss,)
 
-        after, (losses, *scores) = scan(step, state, None, length=self.length)
+        def stretch(carry: Any, _: None) -> Any:
+            nothing = tuple(np.full(STRETCH, np.nan) for _ in range(1 + ("best" in state)))
+            going = self.stepper.goes_on(carry, until)
+            return cond(going, lambda: scan(step, carry, None, length=STRETCH), lambda: (carry, nothing))
+
+        if self.length <= STRETCH:
+            after, (losses, *scores) = scan(step, state, None, length=self.length)
+        else:
+            after, found = scan(stretch, state, None, length=-(-self.length // STRETCH))
+            losses, *scores = (each.reshape(-1) for each in found)
         return after, losses, scores[0] if scores else np.zeros(0)
 
     def _many(self, states: Any, untils: Any, owns: Own, data: Arrays, validation: Arrays | None) -> Any:

@@ -70,8 +70,13 @@ class Stepper:
         A state that has done `until` steps, or is not going, stays as it is.
         """
         nothing = np.float64(np.nan), np.float64(np.nan)
-        going = (state["status"] == GOING) & (state["step"] < until)
-        return cond(going, lambda: self._go(state, own, data, validation), lambda: (state, nothing))
+        return cond(
+            self.goes_on(state, until), lambda: self._go(state, own, data, validation), lambda: (state, nothing)
+        )
+
+    def goes_on(self, state: dict[str, Any], until: Any) -> Any:
+        """Whether a state has a step to do."""
+        return (state["status"] == GOING) & (state["step"] < until)
 
     def _go(
         self, state: dict[str, Any], own: Own, data: Arrays, validation: Arrays | None
