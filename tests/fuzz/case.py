@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.evaluate import Program
-from chainrule.graph import Graph, parse_graph, print_graph
+from chainrule.graph import Graph, Node, parse_graph, print_graph
 
 _RULE = "# the values of the inputs, as a graph whose views give their layouts in memory\n"
 
@@ -38,11 +38,16 @@ def parse_case(text: str) -> Case:
     return Case(parse_graph(graph), parse_graph(given), first.removeprefix("# "))
 
 
-def operations(graph: Graph) -> Iterator[str]:
-    """The names of the operations of a graph, in its bodies too."""
+def computed(graph: Graph) -> Iterator[Node]:
+    """The nodes that an operation computes, in the bodies of the graph too."""
     for node in graph.nodes:
         if node.operation is not None:
-            yield node.operation.name
+            yield node
             for value in node.parameters.values():
                 if isinstance(value, Graph):
-                    yield from operations(value)
+                    yield from computed(value)
+
+
+def operations(graph: Graph) -> Iterator[str]:
+    """The names of the operations of a graph, in its bodies too."""
+    return (node.operation.name for node in computed(graph) if node.operation is not None)

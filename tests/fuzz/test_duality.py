@@ -62,3 +62,11 @@ def test_a_backward_of_its_own_is_left_alone() -> None:
     cases = [case for case in map(generate, range(100)) if "custom_vjp(" in str(case.graph)]
     assert cases
     assert [dual(case) for case in cases] == [None] * len(cases)
+
+
+def test_conversions_between_floating_dtypes_are_left_alone() -> None:
+    x = Input(ArrayType.of(np.float32(1)), "x")
+    wide, whole = (apply(OPERATIONS["astype"], (x,), {"dtype": np.dtype(name)}) for name in ("float64", "int32"))
+    given = Graph([], [constant(np.float32(1.5))])
+    assert dual(Case(Graph([x], [wide]), given)) is None
+    assert dual(Case(Graph([x], [np.exp(x), whole]), given)) is not None
