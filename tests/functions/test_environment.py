@@ -251,6 +251,30 @@ def test_a_dead_owner_holds_no_longer():
     assert not environment.holds()
 
 
+def test_every_draw_from_numpys_own_generator_is_seen():
+    def environment():
+        return Environment(lambda x: np.random.normal() * x)
+
+    source = np.random.get_state()
+    np.random.seed(3)
+    made = environment()
+    assert not made.drew()
+    np.random.uniform()
+    assert made.drew()
+    np.random.seed(3)
+    assert not made.drew()
+    np.random.normal()  # two are made, and one is kept for the next call
+    kept = environment()
+    assert not kept.drew()
+    np.random.normal()
+    assert kept.drew()
+    made, before = environment(), np.random.get_bit_generator()
+    np.random.set_bit_generator(np.random.PCG64(0))
+    assert made.drew()
+    np.random.set_bit_generator(before)
+    np.random.set_state(source)
+
+
 def test_a_random_generator_is_drawn_from_at_every_call():
     random = np.random.default_rng(0)
     slope = cr.grad(lambda x: np.sum(x * random.normal(size=3)))
