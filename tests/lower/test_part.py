@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.graph import Graph
 from chainrule.loops import parse_kernel, verify
-from chainrule.lower.part import ELEMENTS, LONG, MANY, MUCH, PARTS, ROWS, parted
-from chainrule.lower.program import Place, Run, leaves
+from chainrule.lower.part import ELEMENTS, LONG, MANY, MUCH, PARTS, ROWS, part_folds, parted
+from chainrule.lower.program import Copy, Place, Program, Run, leaves
 from chainrule.types import ArrayType
 from tests.lower.interpreter import interpret_program
 from tests.lower.running import (
@@ -105,6 +106,21 @@ def test_the_second_kernels_come_before_their_operands_are_overwritten():
         return np.exp(-carry) + x, total
 
     compare(lambda c, xs: cr.scan(step, c, xs), numbers(128, 64), numbers(3, 64))
+
+
+def test_a_second_kernel_comes_before_the_step_that_overwrites_its_operand():
+    text = (
+        "kernel f(input x: float32[128, 64], input b: float32[64], output y: float32[64]):\n"
+        "  parallel for i in 0..64:\n    y[i] = 0\n    for r in 0..128: y[i] += x[r, i]\n    y[i] = y[i] * b[i]"
+    )
+    kernel = parse_kernel(text)
+    x, b, y = (Place(one.name, ArrayType(one.shape, one.dtype)) for one in kernel.buffers)
+    other = Place("c", b.type)
+    for step in (Copy(other, other), Copy(b, other), Copy(other, y)):
+        program = Program(Graph([], []), [], [], [Run(kernel, (x, b, y)), step], Place("fault", b.type))
+        steps = part_folds(program).steps
+        assert len(steps) == 3
+        assert steps.index(step) == (1 if step.target is step.source else 2)
 
 
 def test_an_axis_of_as_many_steps_as_parts():

@@ -81,10 +81,24 @@ def test_a_sum_that_two_kernels_read_is_stored():
     assert "contract" in names(layout.stored)
 
 
+def test_a_sum_that_is_read_at_two_places_is_kept():
+    x = numbers(9, 300)
+    compare(lambda x: (s := np.sum(x, 1)) + s[::-1], x)
+    compare(lambda x: (s := np.max(x, 1)) * 2 - np.roll(s, 1), x)
+
+
 def test_one_kernel_has_one_accumulator():
     _, _, layout = layout_of(lambda x: np.sum(x, 1) * np.max(x, 1), X)
     assert len(layout.absorbed) == 1
     assert len(layout.stored) == 2
+
+
+def test_one_of_several_results_is_reshaped_where_others_read_it_too():
+    def factors(x):
+        right = np.linalg.svd(x)[2]
+        return right.reshape(9, 3) * 2, right * 3, right + 1
+
+    compare(factors, numbers(3, 3, 3, dtype=np.float64))
 
 
 def test_a_reshape_of_more_than_axes_of_one_is_the_same_memory():

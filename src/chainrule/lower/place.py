@@ -133,8 +133,9 @@ class _Placing:
         """Whether a value is computed for one reader alone, or is little to compute, so that it needs no memory."""
         if node.operation is None or isinstance(node.type, tuple) or node in self.kept or not size_of(node.shape):
             return False
-        once = len(self.users[node]) == 1 or (self.totals[node] <= LIGHT and _reads_one(node))
-        return once and isinstance(lowering_of(node), (Element, SameElements))
+        if not isinstance(lowering_of(node), (Element, SameElements)):
+            return False
+        return len(self.users[node]) == 1 or (self.totals[node] <= LIGHT and _reads_one(node))
 
 
 def is_short(node: Node) -> bool:
