@@ -10,7 +10,9 @@ fresh ones with `split` or `fold_in`: two draws from one key are not independent
 (array([6, 9, 3, 2, 1]), np.float64(0.920914245731034))
 
 The numbers are those of Philox4x64-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3",
-SC '11), the generator of `numpy.random.Philox(key=key)`: `bits(key, n)` is its raw stream.
+SC '11), the generator of `numpy.random.Philox(key=key)`: `bits(key, n)` is its raw stream. Bits, integers and `uniform`
+are the same in machine code and out of it. Draws that go through a logarithm or an exponential (`normal`...) may differ
+by some units in the last place: NumPy's functions and those of machine code are not the same.
 """
 
 from __future__ import annotations
