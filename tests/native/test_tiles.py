@@ -201,7 +201,8 @@ def test_shares_of_every_kind_of_nest(size):
     x, y = numbers(size, 33), numbers(33, size, seed=1)
 
     def function(x, y):
-        return x + 1, x @ y, y @ x, np.sum(x, 1), np.sum(x, 0), x.T + 1, np.tanh(y @ x + 1), x[:, 0] * 2, y.T + x
+        sums = np.sum(x, 1), np.sum(x, 0), np.sum(y, 0)
+        return x + 1, x @ y, y @ x, *sums, x.T + 1, np.tanh(y @ x + 1), x[:, 0] * 2, y.T + x
 
     compare_threads(function, x, y)
     compare_threads(function, x, y, counts=(3,), width=16)
