@@ -20,8 +20,15 @@ class Clock:
 )
 def test_the_processors_are_taken_where_threads_do_not_run(running: float, threads: int, taken: bool) -> None:
     contention = Contention(Clock())
+    assert not contention.judge(0.05, 0.05 * threads, threads)
     assert contention.judge(0.05, running, threads) is taken
     assert contention.alone is taken
+
+
+def test_a_program_that_has_not_work_for_all_threads_is_not_disturbed() -> None:
+    contention = Contention(Clock())
+    assert not any(contention.judge(0.05, running, 2) for running in (0.06, 0.065, 0.06, 0.2))
+    assert contention.judge(0.05, 0.06, 2)  # it has had work for all
 
 
 def test_a_short_run_says_nothing() -> None:
@@ -33,6 +40,8 @@ def test_a_short_run_says_nothing() -> None:
 def test_rests_double_up_to_a_bound_and_begin_anew_after_a_good_run() -> None:
     clock = Clock()
     contention = Contention(clock)
+
+    assert not contention.judge(0.05, 0.1, 2)
 
     def rest() -> float:
         contention.judge(0.05, 0.05, 2)

@@ -77,6 +77,15 @@ def test_callbacks_are_numbered_in_order():
     compare_threads(lambda n: (writer(n), writer(n * 2, 9)[:5] + 1, writer(n + 1, 7)), n)
 
 
+def test_threads_meet_before_and_after_each_callback():
+    """Who has not yet read how one callback ended must not find there how the next one did: threads would part."""
+    n, x = np.array([3, 1, 1]), numbers(64, 9)
+    text = ir_of(lambda n, x: (writer(n), writer(n * 2, 9), writer(n + 1, 7), np.exp(x)), n, x, split=True)
+    body = text[text.index('define void @"run"') :]
+    assert body.count("call void @") >= 6
+    assert body.count('@"chainrule.barrier"') >= 6
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 def test_callbacks_in_loops_and_branches(reverse):
     n = np.array([3, 1, 2, 0])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.lower.program import Place
-from chainrule.native.rows import Rows, Touch, overlap, same_memory
+from chainrule.loops import parse_kernel
+from chainrule.lower.program import Place, Run
+from chainrule.native.nest import recognise
+from chainrule.native.rows import Rows, Touch, overlap, rows_of_places, same_memory
 from chainrule.types import ArrayType
 from tests.lower.spmd import share_of
 
@@ -54,3 +56,39 @@ def test_the_same_memory():
     assert not same(a, Place("in0", kind, "input", offset=64))
     inputs = [Place(f"in{k}", kind, "input") for k in range(2)]
     assert not same(*inputs)
+
+
+def rows_of(body: str) -> Rows | None:
+    """How a thread that has rows of y, 32 in all, touches x, of 64 rows."""
+    text = "kernel f(input x: float32[64, 5], output y: float32[32]):\n  parallel for i in 0..32:\n" + body
+    kernel = parse_kernel(text)
+    x, y = (Place(one.name, ArrayType(one.shape, one.dtype)) for one in kernel.buffers)
+    nest = recognise(kernel.body[0])
+    assert nest is not None
+    found = rows_of_places(Run(kernel, (x, y)), nest)
+    assert found[y] == Rows(32, 8)
+    return found[x]
+
+
+def folded(index: str, steps: int = 2) -> Rows | None:
+    return rows_of(f"    y[i] = 0\n    for r in 0..{steps}: y[i] += x[{index}, 0]")
+
+
+def test_blocks_of_rows():
+    assert folded("(i * 2) + r") == Rows(64, 16)
+    assert folded("(i * 2) + r", steps=3) is None  # the first row of the next block, which may be another thread's
+    assert folded("i + (r * 32)") is None
+    assert folded("(i * 2) + (r * 2)") is None
+    assert folded("i + r") is None
+    assert folded("1 + (i * 2)", steps=1) is None
+    assert folded("(62 + (i * -2)) + r") is None
+    assert rows_of("    y[i] = x[i, 0]") is None
+    assert rows_of("    y[i] = x[i, 0] + x[(i * 2) + 1, 0]") is None
+
+
+def test_each_access_is_to_ones_own_rows():
+    both = "    y[i] = 0\n    for r in 0..2: y[i] += x[{}, 0] * x[{}, 1]"
+    own, other = "(i * 2) + r", "(63 + (i * -2)) + (r * -1)"
+    assert rows_of(both.format(own, own)) == Rows(64, 16)
+    assert rows_of(both.format(own, other)) is None
+    assert rows_of(both.format(other, own)) is None

@@ -180,6 +180,22 @@ def test_small_places_are_each_threads_own():
     assert shares.own & {place.root for place in call.reads}
 
 
+def test_all_that_a_kernel_writes_is_everybodys_if_some_of_it_is():
+    """Of the one kernel of two small arrays one is too large to be each thread's own."""
+    x = numbers(200, 40, dtype=np.float64)
+
+    def function(x):
+        small = np.sin(np.cumsum(x[0])).astype(np.float32)
+        return np.exp(small.astype(np.float64)), np.exp(x) * np.sum(small)
+
+    program, shares = shared(function, x)
+    for step in leaves(program.steps):
+        if isinstance(step, Run):
+            assert len({place.root in shares.own for place in step.writes}) == 1
+    for order in ((0, 1, 2), (2, 1, 0)):
+        check(reference(program.graph, [x]), run_together(program, shares, [x], 3, order), tolerance=1e-5)
+
+
 def test_who_reads_columns_of_others_waits():
     program, shares = shared(lambda x: np.exp((x[:, :1] * BROAD[0, :160]) @ BROAD)[:, ::-1] + 1, X)
     steps = list(leaves(program.steps))

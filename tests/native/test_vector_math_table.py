@@ -13,6 +13,7 @@ from chainrule.native.host import host_machine
 from chainrule.native.polynomials_tanh import END, OFFSET, SHIFT, TANH
 from chainrule.native.vector_math import emit
 from chainrule.native.vector_math_lanes import Lanes
+from tests.lower.running import compare
 from tests.native import fit_tanh, machine
 
 Array = np.ndarray[Any, Any]
@@ -32,6 +33,15 @@ def units(got: Array, x: Array) -> Array:
     """Errors in units in the last place of float64's tanh."""
     truth = np.tanh(x.astype(np.float64))
     return np.abs(got - truth) / np.ldexp(1.0, np.maximum(np.frexp(truth)[1] - 24, -149))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.bool_])
+@pytest.mark.parametrize("width", [16, 32, 64])
+def test_vectors_between_narrower_numbers(dtype, width):
+    """Vectors have lanes for what is loaded and stored, so float32 in between has more than 16 of them."""
+    x = np.arange(-100, 101).astype(dtype)
+    compare(lambda x: np.tanh(x.astype(np.float32) * np.float32(0.02)) > np.float32(0.3), x, width=width)
+    compare(lambda x: (np.tanh(x.astype(np.float32) * np.float32(0.02)) * 100).astype(np.int16), x[::7], width=width)
 
 
 def sweep(stride: int) -> Array:

@@ -1,8 +1,9 @@
 """When other programs want the processors too: a run in several threads then waits for the one that does not get any.
 
 What a run computes does not depend on the number of its threads, so the number may follow from how the last runs went.
-A run is judged by the time in which its threads were not running. (Threads that wait for one another run: whether a
-program makes them wait too much is what `trials.py` finds out.)
+A run is judged by the part of its threads' time in which they were running, beside the best that the program has had:
+some have work for all threads only for a while. (Threads that wait for one another run: whether a program makes them
+wait too much is what `trials.py` finds out.)
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ class Contention:
     """Decides whether a program's next run is done in several threads.
 
     >>> contention = Contention(clock=lambda: 7.0)
+    >>> contention.judge(elapsed=0.03, running=0.06, threads=2)
+    False
     >>> contention.judge(elapsed=0.05, running=0.06, threads=2)  # 0.04 s of two processors went to others
     True
     >>> contention.alone
@@ -29,6 +32,7 @@ class Contention:
         self._clock = clock
         self._rest = _FIRST_REST
         self._until = float("-inf")
+        self._best = 0.0
 
     @property
     def alone(self) -> bool:
@@ -42,7 +46,9 @@ class Contention:
         """
         if elapsed < WORTH_JUDGING:
             return False
-        taken = running < _TOO_LITTLE * threads * elapsed
+        part = min(1.0, running / (threads * elapsed))  # other threads of this process count, too
+        self._best = max(self._best, part)
+        taken = part < _TOO_LITTLE * self._best
         if taken:
             self._until = self._clock() + self._rest
         self._rest = min(2 * self._rest, _LONGEST_REST) if taken else _FIRST_REST

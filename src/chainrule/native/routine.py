@@ -250,6 +250,7 @@ class Routine:
         places = [*step.operands, *step.results]
         with build.goto_entry_block():
             table = stack(build, ir.ArrayType(POINTER, max(1, len(places))))
+        self._barrier(self.shares.threaded)  # until all have read what the one before has left there
         with self._by(step):
             for k, place in enumerate(places):
                 build.store(self.pointer(place), build.gep(table, [number(k)], source_etype=POINTER))

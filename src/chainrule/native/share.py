@@ -119,11 +119,19 @@ def _shares(program: Program, width: int, shares: Shares) -> Shares:
     )
     if shares.threaded:
         _spread(program, shares, width)
+        _share_mixed(program, shares.own)
         _Walk(shares, width, program.fault).steps(program.steps)
     if shares.spread:
         shares.own_arena = shares.scratch
         shares.scratch += -(-program.arena // 128) * 128
     return shares
+
+
+def _share_mixed(program: Program, own: set[Place]) -> None:
+    """What a kernel writes is everybody's if some of it is: one thread runs that kernel, or it is shared out."""
+    kernels = [{p.root for p in step.writes if p.root is not program.fault} for step in leaves(program.steps)]
+    while mixed := [places for places in kernels if places & own and places - own]:
+        own.difference_update(*mixed)
 
 
 def _of_rows(steps: list[Step], width: int) -> set[Place]:

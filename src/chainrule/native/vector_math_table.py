@@ -7,7 +7,7 @@ of |x| + 0.625 count eighths of octaves, which are 1/16 wide near 0, and 1 at th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from chainrule.native import ir
 from chainrule.native.host import host_machine
@@ -59,8 +59,17 @@ def _in_whole_vectors(x: Lanes, function: Callable[[Lanes], Lanes]) -> Lanes:
     count = x.kind.count
     if count == LANES:
         return function(x)
-    nothing = ir.Constant(x.kind, ir.Undefined)
-    lanes = ir.Constant(ir.VectorType(_INTEGER, LANES), [min(lane, count) for lane in range(LANES)])
-    whole = function(Lanes(build, build.shuffle_vector(x.value, nothing, lanes))).value
-    lanes = ir.Constant(ir.VectorType(_INTEGER, count), range(count))
-    return Lanes(build, build.shuffle_vector(whole, whole, lanes))
+    if count > LANES:  # between numbers that are kept in fewer bits
+        halves = [
+            _in_whole_vectors(Lanes(build, _lanes_of(build, x.value, range(k, k + count // 2))), function).value
+            for k in (0, count // 2)
+        ]
+        return Lanes(build, build.shuffle_vector(*halves, ir.Constant(ir.VectorType(_INTEGER, count), range(count))))
+    whole = function(Lanes(build, _lanes_of(build, x.value, [min(lane, count) for lane in range(LANES)]))).value
+    return Lanes(build, _lanes_of(build, whole, range(count)))
+
+
+def _lanes_of(build: ir.IRBuilder, vector: ir.Value, lanes: Sequence[int]) -> ir.Value:
+    """The lanes of a vector of these numbers; those beyond its last are whatever they are."""
+    numbers = ir.Constant(ir.VectorType(_INTEGER, len(lanes)), lanes)
+    return build.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), numbers)
