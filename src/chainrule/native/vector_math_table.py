@@ -60,11 +60,12 @@ def _in_whole_vectors(x: Lanes, function: Callable[[Lanes], Lanes]) -> Lanes:
     if count == LANES:
         return function(x)
     if count > LANES:  # between numbers that are kept in fewer bits
-        halves = [
+        low, high = (
             _in_whole_vectors(Lanes(build, _lanes_of(build, x.value, range(k, k + count // 2))), function).value
             for k in (0, count // 2)
-        ]
-        return Lanes(build, build.shuffle_vector(*halves, ir.Constant(ir.VectorType(_INTEGER, count), range(count))))
+        )
+        numbers = ir.Constant(ir.VectorType(_INTEGER, count), range(count))
+        return Lanes(build, build.shuffle_vector(low, high, numbers))
     whole = function(Lanes(build, _lanes_of(build, x.value, [min(lane, count) for lane in range(LANES)]))).value
     return Lanes(build, _lanes_of(build, whole, range(count)))
 
