@@ -255,7 +255,7 @@ class _Walk:
         elif step in self.shares.spread:
             self.shares.after.add(step)
             self.touched = []
-        elif isinstance(step, (Repeat, While)):
+        elif _is_loop(step):
             for block in blocks(step):
                 self.steps(block)
             if self.touched:

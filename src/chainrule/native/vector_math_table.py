@@ -7,9 +7,10 @@ of |x| + 0.625 count eighths of octaves, which are 1/16 wide near 0, and 1 at th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from chainrule.native import ir
+from chainrule.native.code import first_lanes, shuffle, widened
 from chainrule.native.host import host_machine
 from chainrule.native.polynomials_tanh import END, OFFSET, SHIFT, TANH
 from chainrule.native.vector_math_lanes import SINGLE, Lanes, fma
@@ -60,17 +61,11 @@ def _in_whole_vectors(x: Lanes, function: Callable[[Lanes], Lanes]) -> Lanes:
     if count == LANES:
         return function(x)
     if count > LANES:  # between numbers that are kept in fewer bits
+        half = count // 2
         low, high = (
-            _in_whole_vectors(Lanes(build, _lanes_of(build, x.value, range(k, k + count // 2))), function).value
-            for k in (0, count // 2)
+            _in_whole_vectors(Lanes(build, build.shuffle_vector(x.value, x.value, shuffle(lanes))), function).value
+            for lanes in (range(half), range(half, count))
         )
-        numbers = ir.Constant(ir.VectorType(_INTEGER, count), range(count))
-        return Lanes(build, build.shuffle_vector(low, high, numbers))
-    whole = function(Lanes(build, _lanes_of(build, x.value, [min(lane, count) for lane in range(LANES)]))).value
-    return Lanes(build, _lanes_of(build, whole, range(count)))
-
-
-def _lanes_of(build: ir.IRBuilder, vector: ir.Value, lanes: Sequence[int]) -> ir.Value:
-    """The lanes of a vector of these numbers; those beyond its last are whatever they are."""
-    numbers = ir.Constant(ir.VectorType(_INTEGER, len(lanes)), lanes)
-    return build.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), numbers)
+        return Lanes(build, build.shuffle_vector(low, high, shuffle(range(count))))
+    whole = function(Lanes(build, widened(build, x.value, LANES)))
+    return Lanes(build, first_lanes(build, whole.value, count))
