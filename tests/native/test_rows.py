@@ -7,7 +7,7 @@ import numpy as np
 from chainrule.loops import parse_kernel
 from chainrule.lower.program import Place, Run
 from chainrule.native.nest import recognise
-from chainrule.native.rows import Rows, Touch, overlap, rows_of_places, same_memory
+from chainrule.native.rows import Rows, Touch, Touched, rows_of_places, same_memory
 from chainrule.types import ArrayType
 from tests.lower.spmd import share_of
 
@@ -29,18 +29,37 @@ def test_agreement():
         assert bounds[0] == bounds[1]
 
 
-def test_overlap():
+def test_touches_are_found_by_their_memory():
     kind = ArrayType((16,), np.dtype(np.float32))
     a, b, c = (Place(name, kind, offset=offset) for name, offset in (("a", 0), ("b", 63), ("c", 64)))
-    assert overlap(a, a)
-    assert overlap(a, b)
-    assert overlap(b, a)
-    assert overlap(b, c)
-    assert not overlap(a, c)
-    assert not overlap(a, Place("in0", kind, "input"))
-    row = Place("a'", ArrayType((), kind.dtype), base=a)
-    assert overlap(row, a)
-    assert not overlap(row, c)
+    long, row = Place("l", ArrayType((64,), kind.dtype), offset=0), Place("a'", ArrayType((), kind.dtype), base=a)
+    given = Place("in0", kind, "input")
+
+    def seen(place, *touched):
+        found = Touched(Touch(one, "split", None, True) for one in touched).overlapping(place)
+        return [one.place.name for one in found]
+
+    assert seen(a, a, b, c, given) == ["a", "b"]
+    assert seen(c, a, b, c) == ["b", "c"]
+    assert seen(c, a) == seen(a, given) == seen(given, a) == []
+    assert seen(row, a, c) == ["a"]
+    assert seen(a, row, c) == ["a'"]
+    assert seen(c, long, a) == ["l"]  # begins before others that end before
+    assert seen(given, given) == ["in0"]
+
+
+def test_touches_that_make_no_difference_are_kept_once():
+    kind = ArrayType((16,), np.dtype(np.float32))
+    a, b = Place("a", kind, offset=64), Place("b", kind, offset=64)
+    touched = Touched([Touch(a, "split", Rows(16, 16), True), Touch(b, "split", Rows(16, 16), True)])
+    assert [one.place.name for one in touched] == ["a"]
+    touched.add([Touch(b, "one", None, True), Touch(b, "split", Rows(16, 16), False)])
+    touched.add([Touch(Place("r", kind, base=Place("s", kind, offset=64)), "one", None, True)])
+    assert [(one.way, one.writes) for one in touched] == [
+        ("split", True), ("one", True), ("split", False), ("one", True),
+    ]  # fmt: skip
+    assert bool(touched)
+    assert not Touched()
 
 
 def test_the_same_memory():

@@ -7,7 +7,8 @@ need not wait for the others, and finds them in its own cache.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -18,6 +19,8 @@ from chainrule.native.mapping import grain_of
 from chainrule.native.nest import Nest
 
 Way: TypeAlias = Literal["each", "split", "one"]
+_Memory: TypeAlias = "tuple[int, int] | Place"
+"""A piece of the arena, from byte to byte, or a place outside it."""
 
 
 class Rows(NamedTuple):
@@ -62,22 +65,55 @@ class Touch:
         return math.gcd(self.rows.grains, other.rows.grains) if self.rows.extent == other.rows.extent else 1
 
 
+class Touched:
+    """What was touched since the threads last met, found by its memory: one look does not cost more where much was."""
+
+    def __init__(self, touches: Iterable[Touch] = ()) -> None:
+        self._of: dict[_Memory, dict[Hashable, Touch]] = {}
+        self._arena: list[tuple[int, int]] = []
+        """The pieces of the arena among them, in order."""
+        self._longest = 0
+        self.add(touches)
+
+    def __bool__(self) -> bool:
+        return bool(self._of)
+
+    def __iter__(self) -> Iterator[Touch]:
+        return (touch for touches in self._of.values() for touch in touches.values())
+
+    def add(self, touches: Iterable[Touch]) -> None:
+        """Remember touches; one of those that make no difference is enough."""
+        for touch in touches:
+            memory, place = _memory(touch.place), touch.place
+            if memory not in self._of and isinstance(memory, tuple):
+                insort(self._arena, memory)
+                self._longest = max(self._longest, memory[1] - memory[0])
+            kind = (touch.way, touch.rows, touch.writes, None if place.base is None else place)
+            self._of.setdefault(memory, {}).setdefault(kind, touch)
+
+    def overlapping(self, place: Place) -> Iterator[Touch]:
+        """Those that have memory in common with a place."""
+        memory = _memory(place)
+        shared = [memory] if memory in self._of else []
+        if isinstance(memory, tuple):
+            begin, end = memory
+            first = bisect_left(self._arena, (begin - self._longest, 0))
+            near = self._arena[first : bisect_left(self._arena, (end, 0))]
+            shared = [one for one in near if one[1] > begin]
+        return (touch for one in shared for touch in self._of[one].values())
+
+
+def _memory(place: Place) -> _Memory:
+    root = place.root
+    return (root.offset, root.offset + root.bytes) if root.kind == "local" else root
+
+
 def same_memory(one: Place, other: Place) -> bool:
     """Whether two places are one piece of memory, so that equal shares of their rows are as well."""
     if one is other:
         return True
     local = one.base is other.base is None and one.kind == other.kind == "local"
     return local and one.offset == other.offset and one.bytes == other.bytes
-
-
-def overlap(one: Place, other: Place) -> bool:
-    """Whether two places have memory in common."""
-    one, other = one.root, other.root
-    if one is other:
-        return True
-    if one.kind != "local" or other.kind != "local":
-        return False
-    return one.offset < other.offset + other.bytes and other.offset < one.offset + one.bytes
 
 
 def rows_of_places(step: Run, nest: Nest) -> dict[Place, Rows | None]:

@@ -40,7 +40,7 @@ from chainrule.lower.program import (
 from chainrule.native.gain import gain
 from chainrule.native.mapping import choose, panel_bytes, splits
 from chainrule.native.nest import Nest, recognise
-from chainrule.native.rows import Rows, Touch, Way, overlap, rows_of_places, same_memory
+from chainrule.native.rows import Rows, Touch, Touched, Way, rows_of_places, same_memory
 
 WORTH_SPLITTING, WORTH_MEETING, WORTH_THREADS = 200.0, 10_000.0, 60_000.0  # nanoseconds
 ROWS_BYTES = 2048  # of an array whose rows stay with their threads
@@ -230,7 +230,7 @@ class _Walk:
 
     def __init__(self, shares: Shares, width: int, fault: Place) -> None:
         self.shares, self.width, self.fault = shares, width, fault
-        self.touched: list[Touch] = []
+        self.touched = Touched()
         self.written: dict[Place, Touch] = {}
         """Who wrote a place last."""
 
@@ -242,25 +242,24 @@ class _Walk:
     def _step(self, step: Step) -> None:
         way, touches = self._touches(step)
         self.shares.ways[step], self.shares.touches[step] = way, touches
-        met = [self._meets(new, old) for new in touches for old in self.touched] if not _is_loop(step) else [1]
-        self._meet(step, [divisors for divisors in met if divisors])
-        self.touched += touches
+        self._meet(step, [1] if _is_loop(step) else self._waits(touches))
+        self.touched.add(touches)
         self.written |= {one.place.root: one for one in touches if one.writes}
         if isinstance(step, Branch):
-            start = list(self.touched)
+            start = Touched(self.touched)
             self.steps(step.then)
             after, self.touched = self.touched, start
             self.steps(step.otherwise)
-            self.touched += [one for one in after if one not in self.touched]
+            self.touched.add(after)
         elif step in self.shares.spread:
             self.shares.after.add(step)
-            self.touched = []
+            self.touched = Touched()
         elif _is_loop(step):
             for block in blocks(step):
                 self.steps(block)
             if self.touched:
                 self.shares.after.add(step)
-                self.touched = []
+                self.touched = Touched()
 
     def _meet(self, step: Step, needs: Sequence[int]) -> None:
         if not needs or not self.touched:
@@ -268,13 +267,17 @@ class _Walk:
         divisors = math.gcd(*needs)
         self.shares.before[step] = divisors
         if divisors == 1:
-            self.touched = []
+            self.touched = Touched()
 
-    def _meets(self, new: Touch, old: Touch) -> int:
-        """For which numbers of threads a touch must not wait for an earlier one: the divisors of this; 0: for all."""
-        if not (new.writes or old.writes) or not overlap(new.place, old.place):
-            return 0
-        return new.agreement(old) if new.way == "one" or same_memory(new.place, old.place) else 1
+    def _waits(self, touches: Sequence[Touch]) -> list[int]:
+        """For which numbers of threads touches must not wait for earlier ones: for each, the divisors of this."""
+        waits = [
+            new.agreement(old) if new.way == "one" or same_memory(new.place, old.place) else 1
+            for new in touches
+            for old in self.touched.overlapping(new.place)
+            if new.writes or old.writes
+        ]
+        return [divisors for divisors in waits if divisors]
 
     def _touches(self, step: Step) -> tuple[Way, list[Touch]]:
         reads, writes = accesses(step)
