@@ -81,6 +81,8 @@ def test_columns_are_shared_out_where_rows_are_few():
     assert splits(few, 64)
     assert math.ceil(512 / (plan.vectors * plan.lanes)) % 4 == 0
     assert not choose(many, 64).by_columns  # copies are little of the work
+    assert choose(product(512, 1024, 1024), 64).by_columns  # copies from far memory are more
+    assert not choose(product(2048, 1024, 1024), 64).by_columns
     assert not choose(product(128, 400, 100), 64).by_columns  # nothing to share out
     assert not choose(product(128, 20, 512), 64).by_columns  # no panels
 

@@ -25,7 +25,7 @@ _OVERHEAD = 2.0  # cycles of a step of a fold beside its arithmetic, as measured
 _LINE, _NEAR_LINES = 2.0, 8  # cycles for a line from the second cache; lines that neighbours are apart
 _WIDE = 0.05  # cycles by which a whole vector is slower to load than one number for all its lanes
 _NEAR_BYTES, _FAR_BYTES, _MANY_TILES = 16_384, 512, 4
-_FEW_ROWS, _MANY_COLUMNS = 512, 16
+_FEW_ROWS, _FEW_ROWS_OF_FAR, _FAR_PANELS, _MANY_COLUMNS = 512, 2048, 1 << 21, 16
 _LARGE = 1 << 17  # steps of a nest that is worth several threads, whatever its tile
 _SHORT = 4  # results of a tile without a fold
 _PLAIN = {"add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum", "select", "fma"}
@@ -264,13 +264,16 @@ def _time(
 def _by_columns(nest: Nest, along: Axis, lanes: int) -> bool:
     """Whether threads should share out the axis of the lanes.
 
-    Where they share out rows, each copies every panel for itself. Of few rows these copies are much of the work, and
-    for them it pays to leave the order of rows, in which the steps before and after go.
+    Where they share out rows, each copies every panel for itself. Of few rows these copies are much of the work, the
+    more so from far memory, and for them it pays to leave the order of rows, in which the steps before and after go.
     """
     if nest.fold is None or along is nest.outer[0] or along.extent < _MANY_COLUMNS * lanes:
         return False
     rows = tuple((axis, 1) for axis in nest.outer if axis is not along)
-    return math.prod(axis.extent for axis, _ in rows) < _FEW_ROWS and bool(_panel(nest, along, lanes, rows, 4))
+    count = math.prod(axis.extent for axis, _ in rows)
+    panel = _panel(nest, along, lanes, rows, 4) if count < _FEW_ROWS_OF_FAR else ()
+    is_far = any(math.prod(load.buffer.shape) * load.dtype.itemsize > _FAR_PANELS for load in panel)
+    return bool(panel) and (is_far or count < _FEW_ROWS)
 
 
 def _panel(nest: Nest, along: Axis, lanes: int, downs: tuple[tuple[Axis, int], ...], vectors: int) -> tuple[Load, ...]:

@@ -1,12 +1,14 @@
 """Sorting: the stable order of a row, by radix.
 
 Keys become unsigned integers of the same order. The leading bits of each and the number of its place make one word, and
-the words are sorted in passes of 8 bits, the least significant first. The passes stop short of the low bits: for n keys
-that are random, log2(n) + 6 of the leading bits that vary leave hardly two neighbours in the wrong order, and an
-insertion sort settles those. Where it has more to do than expected (keys that agree in those bits), all bits are sorted
-by instead. Where that leaves keys in the wrong order, as they differ in no more than the bits for which a word has no
-room, they are sorted once more, by these bits and then by the others. Each pass is stable, and the number of a place
-decides between equal keys, so that any attempt may begin from where the one before it ended.
+the words are sorted in passes of some bits, the least significant first. The passes stop short of the low bits: for n
+keys that are random, log2(n) + 6 of the leading bits that vary leave hardly two neighbours in the wrong order, and an
+insertion sort settles those. Up to 65,536 keys take two passes: each is of so many bits that there are no more counts
+than keys, and that their table is in the nearest cache. Where the insertion sort has more to do than expected (keys
+that agree in those bits), all bits are sorted by instead. Where that leaves keys in the wrong order, as they differ in
+no more than the bits for which a word has no room, they are sorted once more, by these bits and then by the others.
+Each pass is stable, and the number of a place decides between equal keys, so that any attempt may begin from where the
+one before it ended.
 
 Sources: MacLaren, Internal Sorting by Radix Plus Sifting, J. ACM 13 (1966); Knuth, The Art of Computer Programming,
 volume 3, 2nd ed. (1998), section 5.2.5; Herf, Radix Tricks (2001), on the bits of floats.
@@ -21,8 +23,8 @@ from chainrule.native import ir
 from chainrule.native.library.code import Code, routine
 from chainrule.native.library.values import BIT, INDEX, INT64, POINTER, UINT64, Array, Kind, Value
 
-_RADIX = 256
-_TABLE = 8 * _RADIX  # bytes
+_FEWEST_BITS, _MOST_BITS = 8, 11  # that a pass may sort by
+_TABLE = 8 << _MOST_BITS  # bytes
 _WORD = 8  # bytes
 _LANES = 8
 _SURPLUS = 6  # bits sorted by, beyond those that number the keys
@@ -34,7 +36,7 @@ def scratch_bytes(dtype: Any, count: int) -> int:
     """How many bytes of memory, aligned to 8, `argsort` needs for a row of `count` keys.
 
     >>> scratch_bytes("float32", 1000)
-    18048
+    32384
     """
     Kind.of(dtype)
     return _TABLE + 2 * _WORD * count
@@ -78,16 +80,16 @@ def _by_words(
     room = (count - 1).zeros("leading")  # for the key in a word: the rest is the place
     behind, excess = 64 - room, bits - room
     cut = (excess > 0).where(excess, 0)
-    words, zero = Array(UINT64, scratch).at(_RADIX), code.number(0).as_signed(False)
+    words, zero = Array(UINT64, scratch).at(1 << _MOST_BITS), code.number(0).as_signed(False)
     used = code.variable(zero)
     with code.loop(0, count) as i:
         leading = ((ordered(source[i], kind) - least) >> cut) << behind
         words[i] = leading | i
         used.set(used.get() | leading)
     high, low = bits - cut + behind, used.get().zeros("trailing")
-    enough = high - (((64 + _SURPLUS + 7 - room) >> 3) << 3)
+    enough = high - (behind + _SURPLUS)
     enough = (count <= _FEW).where(high, (enough < low).where(low, enough))
-    here = Array(UINT64, code.call(_sort(module), scratch, count, enough, low, high))
+    here = Array(UINT64, code.call(_sort(module), scratch, count, _bits_of_a_pass(behind), enough, low, high))
     place = zero.like(-1) >> room
     tied = _Total(code, code.number(0, BIT), lambda x, y: x | y)
     result[0] = here[0] & place
@@ -107,18 +109,27 @@ def _by_words(
             _in_two(code, source, result, count, scratch, least, bits, cut)
 
 
+def _bits_of_a_pass(places: Value) -> Value:
+    """The bits that each pass sorts by, where the places of all keys are numbers of so many."""
+    most = (places < _FEWEST_BITS).where(places.like(_FEWEST_BITS), places)
+    most = (most > _MOST_BITS).where(most.like(_MOST_BITS), most)
+    half = (places + (_SURPLUS + 1)) >> 1
+    return (half < most).where(half, most)
+
+
 def _in_two(
     code: Code, source: Array, result: Array, count: Value, scratch: Value, least: Value, bits: Value, cut: Value
 ) -> None:
     """Sort by the bits that were cut off, then by the others, from the order that `result` has on."""
-    words, room = Array(UINT64, scratch).at(_RADIX), (count - 1).zeros("leading")
+    words, room = Array(UINT64, scratch).at(1 << _MOST_BITS), (count - 1).zeros("leading")
     behind = 64 - room
     with code.loop(0, cut + 1, cut) as less:
         with code.loop(0, count) as i:
             place = result[i].as_signed(False)
             words[i] = (((ordered(source[place], source.kind) - least) >> less) << behind) | place
         high = behind + less.equals(0).where(cut, bits - cut)
-        here = Array(INT64, code.call(_sort(code.builder.module), scratch, count, behind, behind, high))
+        bits_of_a_pass = _bits_of_a_pass(behind)
+        here = Array(INT64, code.call(_sort(code.builder.module), scratch, count, bits_of_a_pass, behind, behind, high))
         with code.loop(0, count) as i:
             result[i] = here[i] & (code.number(-1).as_signed(False) >> room)
 
@@ -181,18 +192,18 @@ class _Total:
 
 
 def _sort(module: ir.Module) -> ir.Function:
-    """`words (scratch, count, enough, low, high)`: sort words, laid out in `scratch`, by the bits from `enough` to
-    `high` and by insertion; or, where that takes long or there are no bits below `enough`, by the bits from `low` on
-    alone. Where the words are then."""
+    """`words (scratch, count, digit, enough, low, high)`: sort words, laid out in `scratch`, by the bits from `enough`
+    to `high`, in passes of `digit` bits, and by insertion; or, where that takes long or there are no bits below
+    `enough`, by the bits from `low` on alone. Where the words are then."""
 
-    def write(code: Code, scratch: Value, count: Value, enough: Value, low: Value, high: Value) -> None:
-        here = code.variable(Array(UINT64, scratch).at(_RADIX).pointer)
+    def write(code: Code, scratch: Value, count: Value, digit: Value, enough: Value, low: Value, high: Value) -> None:
+        here = code.variable(Array(UINT64, scratch).at(1 << _MOST_BITS).pointer)
         there = code.variable(Array(UINT64, here.get()).at(count).pointer)
         start = code.variable(enough)
         with code.repeat() as leave:
-            with code.loop(start.get(), high, 8) as shift:
+            with code.loop(start.get(), high, digit) as shift:
                 source, target = here.get(), there.get()
-                with code.when(code.call(_distribute(module), scratch, source, target, count, shift)):
+                with code.when(code.call(_distribute(module), scratch, source, target, count, digit, shift)):
                     here.set(target)
                     there.set(source)
             leave(start.get() <= low)
@@ -200,27 +211,29 @@ def _sort(module: ir.Module) -> ir.Function:
             start.set(low)
         code.give(here.get())
 
-    return routine(module, "sort", [POINTER, INDEX, INDEX, INDEX, INDEX], write, POINTER)
+    return routine(module, "sort", [POINTER, *[INDEX] * 5], write, POINTER)
 
 
 def _distribute(module: ir.Module) -> ir.Function:
-    """`bit (table, source, target, count, shift)`: the words in the order of 8 of their bits. False where these are the
-    same in all, and nothing is written."""
+    """`bit (table, source, target, count, bits, shift)`: the words in the order of some of their bits, those from
+    `shift` on. False where these are the same in all, and nothing is written."""
 
-    def write(code: Code, table: Value, source: Value, target: Value, count: Value, shift: Value) -> None:
+    def write(code: Code, table: Value, source: Value, target: Value, count: Value, bits: Value, shift: Value) -> None:
         places, words, sorted_words = Array(INT64, table), Array(UINT64, source), Array(UINT64, target)
+        radix = code.number(1) << bits
 
         def digit(word: Value) -> Value:
-            return (word >> shift) & (_RADIX - 1)
+            return (word >> shift) & (radix - 1)
 
-        places.clear(_RADIX)
+        with code.loop(0, radix, 1 << _FEWEST_BITS) as i:
+            places.at(i).clear(1 << _FEWEST_BITS)
         with code.loop(0, count) as i:
             which = digit(words[i])
             places[which] = places[which] + 1
         with code.when(places[digit(words[0])].equals(count)):
             code.give(code.number(0, BIT))
         total = code.variable(0)
-        with code.loop(0, _RADIX) as i:
+        with code.loop(0, radix) as i:
             start = total.get()
             total.set(start + places[i])
             places[i] = start
@@ -232,7 +245,7 @@ def _distribute(module: ir.Module) -> ir.Function:
             places[which] = place + 1
         code.give(code.number(1, BIT))
 
-    return routine(module, "distribute", [POINTER, POINTER, POINTER, INDEX, INDEX], write, BIT)
+    return routine(module, "distribute", [POINTER, POINTER, POINTER, INDEX, INDEX, INDEX], write, BIT)
 
 
 def _settle(module: ir.Module) -> ir.Function:
