@@ -7,6 +7,7 @@ which is right for every function of the matrix that does not depend on the choi
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,11 @@ from chainrule.ops.linalg import check_matrices, floating, infer_square, not_squ
 from chainrule.ops.samples import F
 from chainrule.types import ArrayType
 
-QRResult: Any = type(np.linalg.qr(np.eye(1)))
-EighResult: Any = type(np.linalg.eigh(np.eye(1)))
-SVDResult: Any = type(np.linalg.svd(np.eye(1)))
+
+@cache
+def _named(function: Any) -> Any:
+    """The type of NumPy's own result, which has no public name. Asking LAPACK takes 2 ms, at the first use."""
+    return type(function(np.eye(1)))
 
 
 def _irrational(name: str) -> Any:
@@ -159,7 +162,7 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
     q, r = orthogonal(a[..., :rows]).results
     if columns > rows:  # the square block decides q; the columns beyond it follow
         r = np.concatenate([r, q.mT @ a[..., rows:]], axis=-1)
-    return r if mode == "r" else QRResult(q, r)
+    return r if mode == "r" else _named(np.linalg.qr)(q, r)
 
 
 # ---------------------------------------------------------------------------------------------- symmetric eigenvalues
@@ -203,7 +206,7 @@ def _eigh(a: Any, UPLO: str = "L") -> Any:
         raise ArgumentError(
             "eigh", expected="UPLO='L' or 'U'", got=repr(UPLO), remedy="Name the triangle that is to be read."
         )
-    return EighResult(*eigen(*floating(a), lower=UPLO.upper() == "L").results)
+    return _named(np.linalg.eigh)(*eigen(*floating(a), lower=UPLO.upper() == "L").results)
 
 
 @reaches(np.linalg.eigvalsh)
@@ -273,7 +276,7 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
             got=f"full_matrices=True for shape {a.shape}",
             remedy="Set full_matrices=False: the vectors that complete u or v are arbitrary, without derivative.",
         )
-    result = SVDResult(*singular(a).results)
+    result = _named(np.linalg.svd)(*singular(a).results)
     return result if compute_uv else result.S
 
 
