@@ -16,10 +16,12 @@ from chainrule.loops import (
     Statement,
     Store,
     accumulate,
+    aligned,
     apply,
     buffer,
     cast,
     constant,
+    extent_of,
     interpret,
     loads_of,
     loop,
@@ -354,3 +356,17 @@ def test_dtypes_of_a_body_are_checked():
     kernel = Kernel("f", (x, y), (Store(y, (), x[()]),))
     with pytest.raises(DtypeError, match="expected an expression of bool"):
         verify(kernel)
+
+
+def test_the_length_of_a_loop():
+    i, n = Index("i"), Index("n")
+    assert extent_of(loop(i, 7)) == 7
+    assert extent_of(loop(i, 7, start=2)) is None
+    assert extent_of(loop(i, n)) is None
+
+
+def test_places_that_are_broadcast():
+    i, j, k = Index("i"), Index("j"), Index("k")
+    assert [str(one) for one in aligned((i, j, k), (1, 4))] == ["int64(0)", "k"]
+    assert aligned((i, j, k), (3, 4)) == (j, k)
+    assert aligned((i,), ()) == ()

@@ -72,7 +72,10 @@ class Thread(Machine):
                 yield "barrier"
             match step:
                 case Branch():
-                    yield from self.walk(step.then if self.array(step.predicate) else step.otherwise)
+                    holds = bool(self.array(step.predicate))
+                    yield from self.walk(step.then if holds else step.otherwise)
+                    if (step, holds) in self.shares.at_end:
+                        yield "barrier"
                 case Repeat() if step in self.shares.spread:
                     yield from self.spread(step)
                     yield "barrier"

@@ -100,6 +100,18 @@ def test_the_second_kernels_come_as_late_as_they_can():
     compare(sums, numbers(128, 64), numbers(128, 64, seed=1))
 
 
+def test_folds_to_one_number_come_as_late_as_they_can():
+    def shapes(function):
+        compare(function, numbers(20, 30))
+        return [kernel.writes[0].type.shape for kernel in kernels(function, numbers(20, 30))]
+
+    def loss(x):
+        return np.mean(x**2) / 2
+
+    assert shapes(lambda x: (loss(x), np.sum(y := np.exp(x), 1), np.sum(y * y, 0))) == [(20, 30), (20,), (30,), ()]
+    assert shapes(lambda x: (half := loss(x), np.sum(y := np.exp(x), 1), y * half))[0] == ()  # it is read
+
+
 def test_the_second_kernels_come_before_their_operands_are_overwritten():
     def step(carry, x):
         total = np.sum(carry, 0)

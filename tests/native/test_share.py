@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.lower.program import Call, Copy, Evaluate, Repeat, Run, leaves
+from chainrule.lower.program import Branch, Call, Copy, Evaluate, Repeat, Run, leaves
 from chainrule.native import share as shares_of
+from chainrule.native.mapping import choose
+from chainrule.native.nest import recognise
 from chainrule.native.rows import Rows
 from chainrule.native.share import WORTH_THREADS, Shares, share
 from tests.lower.programs import PROGRAMS
 from tests.lower.running import check, everything_split, graph_of, numbers, reference, values_of, verified
-from tests.lower.spmd import run_together, share_of
+from tests.lower.spmd import WIDTH, run_together, share_of
 
 X = numbers(20, 9)
 
@@ -46,7 +48,7 @@ def test_threads_at_the_worst_pace_compute_the_same(name):
 
 
 WIDE, NARROW = numbers(9, 40, seed=1), numbers(40, 5, seed=2)
-BROAD = numbers(160, 256, seed=3)
+BROAD = numbers(130, 130, seed=3)
 CHAINS = {
     "rows of other lengths in the memory of rows": lambda x: (
         np.tanh(np.tanh(np.tanh(np.exp(x) @ WIDE) @ NARROW) @ NARROW.T) @ WIDE.T
@@ -74,7 +76,7 @@ CHAINS = {
         lambda c, s: (c, cr.scan(lambda d, t: (d * 0.5 + t, d), s, x[:4])), (), x[:7]
     )[1],
     "independent and small": lambda x: np.sum(cr.scan(lambda c, s: (c, np.sum(s)), (), x)[1]) + x,
-    "columns of a product": lambda x: ((p := (x[:, :1] * BROAD[0, :160]) @ BROAD), np.sum(np.exp(p) + p, 1), p.T + 1),
+    "columns of a product": lambda x: ((p := (x[:5, :1] * BROAD[0]) @ BROAD), np.sum(np.exp(p) + p, 1), p.T + 1),
     "until": lambda x: cr.while_loop(lambda c: np.sum(c) < 100, lambda c: np.cumsum(np.abs(c), 1)[:, ::-1], x),
 }
 
@@ -155,6 +157,16 @@ def test_blocks_of_rows_are_a_threads_own_where_as_many_threads_have_them():
     for threads in (1, 2, 3, 4, 5):
         for order in (range(threads), range(threads)[::-1]):
             check(expected, run_together(program, shares, [x], threads, list(order)), tolerance=1e-3)
+    program, shares = shared(lambda x: (e := np.exp(x), np.sum(e, 0), np.tanh(e[::-1])), x)
+    assert sorted(shares.before.values()) == [1, 4]  # where four need not wait, what they did is not forgotten
+    check(reference(program.graph, [x]), run_together(program, shares, [x], 4, [3, 2, 1, 0]), tolerance=1e-3)
+
+
+def test_threads_that_have_other_rows_wait():
+    x = numbers(256, 16)
+    program, shares = shared(lambda x: (e := np.exp(x), np.sum(e, 0)), x)
+    expected = reference(program.graph, [x])
+    parts = next(step for step in leaves(program.steps) if step in shares.before)
     shares.before[parts] = 3  # a planted fault: three threads do not
     with pytest.raises(AssertionError):
         check(expected, run_together(program, shares, [x], 3, [2, 1, 0]), tolerance=1e-3)
@@ -197,11 +209,15 @@ def test_all_that_a_kernel_writes_is_everybodys_if_some_of_it_is():
 
 
 def test_who_reads_columns_of_others_waits():
-    program, shares = shared(lambda x: np.exp((x[:, :1] * BROAD[0, :160]) @ BROAD)[:, ::-1] + 1, X)
+    program, shares = shared(lambda x: np.exp((x[:, :1] * BROAD[0]) @ BROAD)[:, ::-1] + 1, X)
     steps = list(leaves(program.steps))
     assert [shares.ways[step] for step in steps][-1] == "split"
-    _, shares = shared(lambda x: (p := x @ BROAD, np.sum(np.exp(p), 1)), numbers(20, 160))
-    assert shares.before
+    x = numbers(24, 130)
+    program, shares = shared(lambda x: (p := x @ BROAD, np.sum(np.exp(p), 1)), x)
+    product, total, _ = leaves(program.steps)
+    nest = recognise(product.kernel.body[0])
+    assert choose(nest, WIDTH).by_columns
+    assert shares.before[total] == 1
 
 
 def test_the_cost_of_each_kind_of_step():
@@ -269,6 +285,77 @@ def small_places(program):
     return {
         place for step in leaves(program.steps) for place in step.writes if place.bytes <= 256 and place.kind == "local"
     }
+
+
+@pytest.fixture
+def always_threaded(monkeypatch):
+    """Threads for any program, which share out what they would in a longer one."""
+    monkeypatch.setattr(shares_of, "WORTH_THREADS", 0.0)
+    monkeypatch.setattr(shares_of, "LEAST_GAIN", 0.0)
+
+
+def in_turn(program, shares, *args) -> None:
+    """Compare what three threads give that go in either order."""
+    for order in ((0, 1, 2), (2, 1, 0)):
+        check(reference(program.graph, args), run_together(program, shares, args, 3, order), tolerance=1e-3)
+
+
+@pytest.mark.usefixtures("always_threaded")
+def test_what_is_soon_computed_is_each_threads_own():
+    """Rows are gathered by places that every thread computes for itself, though they are not small."""
+    x, places = numbers(40, 16), np.arange(64)[::-1].copy()
+
+    def function(x, places):
+        some = x[(places * 3 + 1) % 40]
+        return np.tanh(np.tanh(some)), np.sin(some)
+
+    program, shares = shared(function, x, places, split=False)
+    own = [place for place in shares.own if place.bytes > 256]
+    assert own
+    assert all(place.bytes <= shares_of.OWN_BYTES for place in own)
+    assert "split" in shares.ways.values()
+    assert not shares.before
+    in_turn(program, shares, x, places)
+
+
+@pytest.mark.usefixtures("always_threaded")
+def test_what_is_each_threads_own_is_not_much(monkeypatch):
+    def function(x):
+        return [np.cumsum(x[k] + k)[::-1] * x[k] for k in range(40)]
+
+    x = numbers(40, 100)
+    monkeypatch.setattr(shares_of, "ALL_OWN_BYTES", 4000)
+    _, shares = shared(function, x, split=False)
+    held = sum(place.bytes for place in shares.own if place.bytes > 256)
+    assert 3200 <= held <= 4000
+
+
+@pytest.mark.usefixtures("always_threaded")
+def test_what_follows_a_long_block_waits_at_its_end(monkeypatch):
+    """What a branch seldom does, such as shuffling, is not waited for where it did nothing."""
+    x, flags = numbers(64, 40), np.array([True, False, False, True, False])
+
+    def function(x, flags):
+        def step(order, is_new):
+            order = cr.cond(is_new, lambda: np.argsort(np.sum(np.sin(x[order]), 1), kind="stable"), lambda: order)
+            return order, np.tanh(np.tanh(x[order]))
+
+        return cr.scan(step, np.arange(64), flags)
+
+    program, shares = shared(function, x, flags, split=False)
+    (loop,) = (step for step in program.steps if isinstance(step, Repeat))
+    (branch,) = (step for step in loop.body if isinstance(step, Branch))
+    after = loop.body[loop.body.index(branch) + 1 :]
+    assert not shares.at_end  # a short one
+    assert any(step in shares.before for step in after)
+    monkeypatch.setattr(shares_of, "WORTH_MEETING", 1_000)
+    shares = share(program, 32)
+    assert shares.at_end == {(branch, True)}
+    assert not any(step in shares.before for step in after)
+    in_turn(program, shares, x, flags)
+    shares.at_end.clear()
+    with pytest.raises(AssertionError):
+        in_turn(program, shares, x, flags)
 
 
 def test_far_bytes_take_their_time():

@@ -46,12 +46,23 @@ def test_the_code_of_equal_layers_does_not_grow(split):
         module = module_of(cr.grad(layers(depth)), X, W, split=split)
         return sum(len(block.lines) for function in module.functions for block in function.blocks)
 
-    assert lines(120) == lines(240) < lines(20)
+    assert lines(120) == lines(240) < 2 * lines(20)
 
 
 def test_only_long_stretches_are_listed():
     assert '@"steps.' not in str(module_of(layers(60), X, W))
     assert str(module_of(layers(160), X, W)).count('@"steps.') > 1
+
+
+def test_small_places_of_a_long_program_are_apart(monkeypatch):
+    """Where kernels are called, each thread's own places are in one piece of its stack."""
+    monkeypatch.setattr(routine, "MOST_KERNELS_INLINED", 0)
+
+    def function(x):
+        total, least = np.sum(x), np.min(x)
+        return np.tanh(x * total) + least, np.exp(x * least) - total
+
+    compare_threads(function, X, counts=(1, 2))
 
 
 def test_a_long_program_computes_the_same():

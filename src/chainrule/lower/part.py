@@ -51,23 +51,41 @@ PART = Index("part")
 def part_folds(program: Program) -> Program:
     """Fold in two levels what is long and has few results."""
     numbers = itertools.count()
-    _part_block(program.steps, lambda kind: Place(f"parts{next(numbers)}", kind))
+    _part_block(program, program.steps, lambda kind: Place(f"parts{next(numbers)}", kind))
     return program
 
 
-def _part_block(steps: list[Step], new_place: Callable[[ArrayType], Place]) -> None:
-    """The second kernels come as late as they can: the threads then meet once for many of them."""
+def _part_block(program: Program, steps: list[Step], new_place: Callable[[ArrayType], Place]) -> None:
+    """The second kernels come as late as they can, and so do folds to one number (of a loss, say) with what follows
+    from it: the threads then meet once for many of them."""
     found: list[Step] = []
     waiting: list[Step] = []
     for step in steps:
         for block in blocks(step):
-            _part_block(block, new_place)
-        if any(_meets(step, one) for one in waiting):
-            found, waiting = found + waiting, []
+            _part_block(program, block, new_place)
+        follows = any(_meets(step, one) for one in waiting)
+        if follows and not _is_small(step, program.fault):
+            found, waiting, follows = found + waiting, [], False
         first, *last = parted(step, new_place) if isinstance(step, Run) else [step]
-        found.append(first)
+        (waiting if follows or _comes_to_one(first, program.fault) else found).append(first)
         waiting += last
     steps[:] = found + waiting
+
+
+def _comes_to_one(step: Step, fault: Place) -> bool:
+    """Whether a kernel makes one number of many. A check, which writes the fault, comes before what it is for."""
+    if not isinstance(step, Run) or fault in step.writes:
+        return False
+    return all(map(_is_one, step.writes)) and not all(map(_is_one, step.reads))
+
+
+def _is_small(step: Step, fault: Place) -> bool:
+    """Whether a step is a kernel of single numbers."""
+    return isinstance(step, Run) and fault not in step.writes and all(map(_is_one, step.places))
+
+
+def _is_one(place: Place) -> bool:
+    return size_of(place.type.shape) == 1
 
 
 def _meets(step: Step, kernel: Step) -> bool:

@@ -195,11 +195,11 @@ class Routine:
                 with self._by(step):
                     self._call(step)
             case Branch():
-                with self.builder.if_else(self._truth(step.predicate)) as (then, otherwise):
-                    with then:
-                        self._steps(step.then)
-                    with otherwise:
-                        self._steps(step.otherwise)
+                with self.builder.if_else(self._truth(step.predicate)) as both:
+                    for block, steps, holds in zip(both, (step.then, step.otherwise), (True, False), strict=True):
+                        with block:
+                            self._steps(steps)
+                            self._barrier((step, holds) in self.shares.at_end)
             case Repeat():
                 self._repeat(step)
             case While():

@@ -44,6 +44,7 @@ from chainrule.native.rows import Rows, Touch, Touched, Way, rows_of_places, sam
 
 WORTH_SPLITTING, WORTH_MEETING, WORTH_THREADS = 200.0, 10_000.0, 60_000.0  # nanoseconds
 ROWS_BYTES = 2048  # of an array whose rows stay with their threads
+OWN_BYTES, ALL_OWN_BYTES = 4096, 65_536  # of what every thread computes for itself: one place, and all of them
 LEAST_GAIN = 1.1
 """How many times faster than one the threads must be."""
 _NANOSECONDS_A_RESULT, _NANOSECONDS_A_STEP = 0.35, 0.12
@@ -65,6 +66,8 @@ class Shares:
     """The steps before which the threads meet, and the numbers of threads for which they need not: its divisors."""
     after: set[Step] = field(default_factory=set)
     """The loops at the end of whose body they meet."""
+    at_end: set[tuple[Branch, bool]] = field(default_factory=set)
+    """The blocks of branches at whose end they meet: of each, whether it is the one for a predicate that holds."""
     spread: dict[Step, set[Place]] = field(default_factory=dict)
     """The loops whose steps are shared out, and the local places that only they touch."""
     scratch: int = 0
@@ -107,6 +110,7 @@ def _shares(program: Program, width: int, shares: Shares) -> Shares:
         if place.kind == "local" and place.bytes <= SMALL_BYTES and (place not in called or not shares.threaded)
     }
     if shares.threaded:
+        shares.own |= _soon_computed(program.steps, width) - called
         shares.own -= {
             place.root
             for step in leaves(program.steps)
@@ -127,6 +131,22 @@ def _shares(program: Program, width: int, shares: Shares) -> Shares:
     return shares
 
 
+def _soon_computed(steps: list[Step], width: int) -> set[Place]:
+    """Places that a thread has sooner computed than fetched from another."""
+    cost: dict[Place, float] = {}
+    for step in leaves(steps):
+        for place in accesses(step)[1]:
+            time = run_nanoseconds(step, width) if isinstance(step, Run) else math.inf
+            cost[place.root] = cost.get(place.root, 0) + time
+    found: set[Place] = set()
+    room = ALL_OWN_BYTES
+    for place, time in cost.items():
+        if place.kind == "local" and place.bytes <= min(OWN_BYTES, room) and time < WORTH_SPLITTING:
+            found.add(place)
+            room -= place.bytes
+    return found
+
+
 def _share_mixed(program: Program, own: set[Place]) -> None:
     """What a kernel writes is everybody's if some of it is: one thread runs that kernel, or it is shared out."""
     kernels = [{p.root for p in step.writes if p.root is not program.fault} for step in leaves(program.steps)]
@@ -136,12 +156,13 @@ def _share_mixed(program: Program, own: set[Place]) -> None:
 
 def _of_rows(steps: list[Step], width: int) -> set[Place]:
     """The places of what comes of rows that threads share out, a row of one of a row of the other."""
+    written = {place.root for step in leaves(steps) for place in accesses(step)[1]}
     found: set[Place] = set()
     for step in leaves(steps):
         nest = divisible_nest(step, width) if isinstance(step, Run) else None
         if isinstance(step, Run) and nest is not None and not choose(nest, width).by_columns:
             rows = rows_of_places(step, nest)
-            of_rows = (place for place in step.reads if rows.get(place.joined) is not None)
+            of_rows = (place for place in step.reads if rows.get(place.joined) is not None and place.root in written)
             if any(place.bytes >= ROWS_BYTES or place.root in found for place in of_rows):
                 found |= {place.root for place in step.writes}
     return found
@@ -247,9 +268,9 @@ class _Walk:
         self.written |= {one.place.root: one for one in touches if one.writes}
         if isinstance(step, Branch):
             start = Touched(self.touched)
-            self.steps(step.then)
+            self._block(step, step.then, True)
             after, self.touched = self.touched, start
-            self.steps(step.otherwise)
+            self._block(step, step.otherwise, False)
             self.touched.add(after)
         elif step in self.shares.spread:
             self.shares.after.add(step)
@@ -260,6 +281,13 @@ class _Walk:
             if self.touched:
                 self.shares.after.add(step)
                 self.touched = Touched()
+
+    def _block(self, branch: Branch, steps: list[Step], holds: bool) -> None:
+        """One block of a branch. What follows a long one waits in it, so that it need not after the other."""
+        self.steps(steps)
+        if self.touched and _nanoseconds(steps, self.width) >= WORTH_MEETING:
+            self.shares.at_end.add((branch, holds))
+            self.touched = Touched()
 
     def _meet(self, step: Step, needs: Sequence[int]) -> None:
         if not needs or not self.touched:
