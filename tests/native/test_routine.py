@@ -7,7 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.lower.program import Evaluate, leaves
-from chainrule.native import mapping
+from chainrule.native import mapping, routine
 from chainrule.native.routine import emit_program, evaluated
 from chainrule.native.share import share
 from chainrule.native.state import FAILED, FAULT, REFUSED, STATE_BYTES
@@ -144,3 +144,14 @@ def test_each_thread_works_in_memory_of_its_own(name, monkeypatch):
         made.free.append(workspace)
         made.run(values_of(*args))
     assert all(np.any(part != 0x5B) for part in parts)
+
+
+def test_small_places_of_a_long_program_are_apart(monkeypatch):
+    """Where kernels are called, each thread's own places are in one piece of its stack."""
+    monkeypatch.setattr(routine, "MOST_KERNELS_INLINED", 0)
+
+    def function(x):
+        total, least = np.sum(x), np.min(x)
+        return np.tanh(x * total) + least, np.exp(x * least) - total
+
+    compare_threads(function, numbers(16, 24), counts=(1, 2))

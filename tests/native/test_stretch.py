@@ -54,17 +54,6 @@ def test_only_long_stretches_are_listed():
     assert str(module_of(layers(160), X, W)).count('@"steps.') > 1
 
 
-def test_small_places_of_a_long_program_are_apart(monkeypatch):
-    """Where kernels are called, each thread's own places are in one piece of its stack."""
-    monkeypatch.setattr(routine, "MOST_KERNELS_INLINED", 0)
-
-    def function(x):
-        total, least = np.sum(x), np.min(x)
-        return np.tanh(x * total) + least, np.exp(x * least) - total
-
-    compare_threads(function, X, counts=(1, 2))
-
-
 def test_a_long_program_computes_the_same():
     compare(cr.value_and_grad(layers(100)), X, W)
     compare_threads(cr.value_and_grad(layers(100)), X, W, counts=(1, 3))
