@@ -84,6 +84,13 @@ def test_folds_along_rows_stay_with_the_threads_that_have_them():
     assert "for part in 0..4: y0[i0] += parts[part, i0]" in str(last.kernel)
 
 
+def test_a_product_with_a_weight_is_not_parted():
+    """The fold goes through the rows of the weight and the columns of the batch, whose rows are shared out."""
+    x, w = numbers(64, 512), numbers(512, 512)
+    assert folds_in_parts(lambda x, w: x @ w, x, w) == 0
+    assert folds_in_parts(lambda x, w: x.T @ w, numbers(512, 64), w) == 1  # both go through rows
+
+
 def test_the_second_kernels_come_as_late_as_they_can():
     def sums(x, y):
         first, second = np.sum(x, 0), np.sum(np.exp(y), 0)
