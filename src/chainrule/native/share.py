@@ -322,7 +322,11 @@ class _Walk:
                     way, rows = "split", own
         found = [Touch(place.joined, way, rows.get(place.joined), False) for place in reads]
         found += [Touch(place.joined, way, rows.get(place.joined), True) for place in writes]
-        return way, [one for one in found if one.place.root not in self.shares.own and one.place.root is not self.fault]
+        return way, [one for one in found if self._is_common(one.place.root)]
+
+    def _is_common(self, place: Place) -> bool:
+        """Whether threads must wait for each other about a place: not if each has its own, or none ever writes it."""
+        return place not in self.shares.own and place is not self.fault and place.kind in ("local", "output")
 
     def _is_worth_splitting(self, step: Run, rows: Mapping[Place, Rows | None]) -> bool:
         """Whether a step is long, or goes through rows that the threads have in their caches."""
