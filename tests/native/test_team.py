@@ -239,7 +239,8 @@ def test_a_run_that_does_not_wait_for_its_workers_is_found_out(planted: bool, mo
     monkeypatch.setattr(team, "_code", team._code.__wrapped__)  # compiled anew
     if planted:
         monkeypatch.setattr(team_code, "emit_wait", lambda builder, is_over: None)
-    assert in_child(lambda: fault(Team(8), 8) is None) != planted
+    # Workers may be done in time by chance, though not again and again.
+    assert in_child(lambda: all(fault(Team(8), 8) is None for _ in range(20))) != planted
 
 
 # --- Threads that cannot be had ---------------------------------------------------------------------------------------
