@@ -22,18 +22,17 @@ from chainrule.loops import (
     For,
     Index,
     Kernel,
-    Scalar,
     Statement,
     Store,
     accumulate,
     extent_of,
-    in_order,
     loads_of,
     loop,
     statements,
     store,
     substitute,
 )
+from chainrule.loops.affine import uses
 from chainrule.lower.build import described
 from chainrule.lower.join import accesses, blocks, every
 from chainrule.lower.program import Place, Program, Run, Step
@@ -152,14 +151,10 @@ def _elements_of_rows(step: Accumulate, rows: For) -> int:
     """How many elements of the arrays whose rows a loop goes through are read; 0 where it goes through columns too, as
     in the product of a batch with a weight, whose results are rows of the batch and shared out as such."""
     loads = [load for load in loads_of(step) if load.operands and load.operands[0] is rows.index]
-    if any(_is_inside(rows.index, load.operands[1:]) for load in loads_of(step)):
+    if any(rows.index in uses(operand, {}) for load in loads_of(step) for operand in load.operands[1:]):
         return 0
     buffers = {load.buffer for load in loads if load.buffer.shape[0] == _extent(rows)}
     return sum(size_of(buffer.shape) for buffer in buffers)
-
-
-def _is_inside(index: Index, operands: Sequence[Scalar]) -> bool:
-    return any(one is index for operand in operands for one in in_order([operand]))
 
 
 def _around(body: Sequence[Statement], kind: str) -> tuple[list[For], Sequence[Statement]]:
