@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.lower.program import Branch, Call, Copy, Evaluate, Repeat, Run, leaves
+from chainrule.lower.join import every
+from chainrule.lower.program import Branch, Call, Copy, Evaluate, Place, Repeat, Run, Step, leaves
 from chainrule.native import share as shares_of
 from chainrule.native.mapping import choose
 from chainrule.native.nest import recognise
-from chainrule.native.rows import Rows
-from chainrule.native.share import WORTH_THREADS, Shares, share
+from chainrule.native.rows import Rows, Touch
+from chainrule.native.share import WORTH_THREADS, Shares, _Walk, share
+from chainrule.types import ArrayType
 from tests.lower.programs import PROGRAMS
 from tests.lower.running import check, everything_split, graph_of, numbers, reference, values_of, verified
 from tests.lower.spmd import WIDTH, run_together, share_of
@@ -112,6 +114,39 @@ def test_the_barrier_at_the_end_of_a_loop_is_needed():
     shares.before.clear()
     with pytest.raises(AssertionError):
         check_orders(program, shares, expected)
+
+
+def test_a_loop_whose_steps_meet_anyway_does_not_meet_at_its_end():
+    def function(x, flags):
+        def step(c, flag):
+            columns = np.cumsum(np.sin(c), 0)
+            return cr.cond(flag, lambda: np.cos(columns) * c, lambda: np.tanh(columns * c)), None
+
+        return cr.scan(step, x, flags)[0]
+
+    flags = np.array([True, False, False, True])
+    program, shares = shared(function, X, flags)
+    (loop,) = (step for step in program.steps if isinstance(step, Repeat))
+    assert loop not in shares.after
+    assert sum(step in shares.before for step in every(loop.body)) >= 2
+    expected = reference(program.graph, [X, flags])
+    for order in ((0, 1, 2), (2, 1, 0), 1, 2, 3, 4, 5):
+        check(expected, run_together(program, shares, [X, flags], 3, order), tolerance=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("meets", "is_awaited"), [({}, False), ({0: 1}, True), ({0: 4}, False), ({0: 2}, True), ({1: 1}, False)]
+)
+def test_the_next_step_of_a_loop_waits_for_the_one_before_it(meets, is_awaited):
+    """Rows that a thread shares with itself where there are two, and with another one of four."""
+    program, _ = shared(lambda x: (np.sort(x), np.argsort(x)), X)
+    steps: list[Step] = [*leaves(program.steps)][:2]
+    place = Place("c", ArrayType((64, 9), np.dtype(np.float32)))
+    touches = {steps[0]: [Touch(place, "split", Rows(64, 16), True)], steps[1]: []}
+    shares = Shares(True, 1e9, touches=touches, before={steps[k]: by for k, by in meets.items()})
+    walk = _Walk(shares, 32, program.fault)
+    walk.touched.add([Touch(place, "split", Rows(64, 32), False)])
+    assert walk._is_awaited(steps) == is_awaited
 
 
 def test_work_that_does_not_repay_it_is_for_one():

@@ -278,7 +278,7 @@ class _Walk:
         elif _is_loop(step):
             for block in blocks(step):
                 self.steps(block)
-            if self.touched:
+            if self.touched and not (isinstance(step, Repeat) and self._is_awaited(step.body)):
                 self.shares.after.add(step)
                 self.touched = Touched()
 
@@ -288,6 +288,20 @@ class _Walk:
         if self.touched and _nanoseconds(steps, self.width) >= WORTH_MEETING:
             self.shares.at_end.add((branch, holds))
             self.touched = Touched()
+
+    def _is_awaited(self, steps: Sequence[Step]) -> bool:
+        """Whether steps, whose barriers are decided, wait for what is touched now, too, wherever they have to."""
+        for step in steps:
+            if _is_loop(step):
+                return self.shares.before.get(step) == 1
+            needs, meets = self._waits(self.shares.touches[step]), self.shares.before.get(step, 0)
+            if needs and (not meets or math.gcd(*needs) % meets):
+                return False
+            if meets == 1:
+                return True
+            if not all(map(self._is_awaited, blocks(step))):
+                return False
+        return True
 
     def _meet(self, step: Step, needs: Sequence[int]) -> None:
         if not needs or not self.touched:
