@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.lower.join import every
-from chainrule.lower.program import Branch, Call, Copy, Evaluate, Place, Repeat, Run, Step, leaves
+from chainrule.lower.program import Branch, Call, Copy, Evaluate, Place, Repeat, Run, leaves
 from chainrule.native import share as shares_of
 from chainrule.native.mapping import choose
 from chainrule.native.nest import recognise
@@ -140,7 +140,7 @@ def test_a_loop_whose_steps_meet_anyway_does_not_meet_at_its_end():
 def test_the_next_step_of_a_loop_waits_for_the_one_before_it(meets, is_awaited):
     """Rows that a thread shares with itself where there are two, and with another one of four."""
     program, _ = shared(lambda x: (np.sort(x), np.argsort(x)), X)
-    steps: list[Step] = [*leaves(program.steps)][:2]
+    steps = list(leaves(program.steps))[:2]
     place = Place("c", ArrayType((64, 9), np.dtype(np.float32)))
     touches = {steps[0]: [Touch(place, "split", Rows(64, 16), True)], steps[1]: []}
     shares = Shares(True, 1e9, touches=touches, before={steps[k]: by for k, by in meets.items()})
