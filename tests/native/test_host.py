@@ -178,8 +178,14 @@ def test_llvm_is_asked_once_for_each_start_of_the_system(tmp_path: Path, monkeyp
         module._facts.cache_clear()
         assert module._facts() == (Machine("triple", "cpu", "+a,-b"), "(1, 2)")
         counts.append(len(asked))
+    monkeypatch.setattr(module, "_occasion", lambda: "first")
+    for stamp in ("another state of chainrule", "another state of chainrule"):
+        monkeypatch.setattr(module, "_STAMP", stamp)
+        module._facts.cache_clear()
+        module._facts()
+        counts.append(len(asked))
     module._facts.cache_clear()
-    assert counts == [1, 1, 2, 2, 3, 4]
+    assert counts == [1, 1, 2, 2, 3, 4, 5, 5]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not number their starts")

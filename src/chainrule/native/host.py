@@ -67,7 +67,7 @@ def _facts() -> tuple[Machine, str]:
     store, occasion = default_cache(), _occasion()
     if store is None or occasion is None:
         return _asked()
-    key = cache_key("host", occasion)
+    key = cache_key("host", occasion, _STAMP)
     found = store.load(key)
     if found is None:
         machine, version = _asked()
@@ -216,5 +216,6 @@ def _sources(folder: str, inside: str) -> Iterator[str]:
                 yield from _sources(entry.path, f"{inside}{entry.name}/")
 
 
-# Taken when the source is read, and not when the first object is: it may be edited in between.
+# Taken when the source is read, and not when the first object is: it may be edited in between. With it, no state of
+# chainrule reads what another one wrote in other words.
 _STAMP = source_stamp(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
