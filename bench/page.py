@@ -29,7 +29,8 @@ METHOD = """## How the figures are got
   others sleep. Threads that have just worked go on spinning, PyTorch's for 0.1 s: in one process, whoever came next
   would share the cores with them. So a system's turn ends when its process uses no more processor time.
 - **chainrule** is `chainrule.fit(...)` of ordinary NumPy code as users get it, shuffling and the record of losses
-  included: the time of a run of 1 + n epochs less that of a run of 1 epoch, so that trace and compilation drop out.
+  included: the time of a run of m + n epochs less that of a run of m, so that trace and compilation drop out. (m is 1,
+  or more where the longer run would be traced otherwise than the shorter: both have more than 256 steps, or neither.)
 - **torch** is the eager loop: gather, zero_grad, forward, backward, step; *torch fused* the same with
   `torch.optim.Adam(fused=True)`. Threads are torch's default.
 - **jax step** is one step under `jit`, called from Python; **jax scan** all steps as one `lax.scan` under `jit`;

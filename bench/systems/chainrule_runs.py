@@ -11,6 +11,7 @@ import numpy as np
 import chainrule as cr
 from bench.systems.system import System
 from bench.tasks import ADAM, LENET_PADDING, MODELS, RELU, Task
+from chainrule.train.slices import STRETCH
 
 
 class ChainruleRun(System):
@@ -56,11 +57,16 @@ class ChainruleRun(System):
         return digest.hexdigest()
 
     def measure(self, steps: int) -> tuple[int, float]:
-        """The difference between a run of 1 + n epochs and a run of one: import, trace and compilation drop out."""
+        """The difference between a run of m + n epochs and a run of m: import, trace and compilation drop out.
+
+        That is so where both are traced alike. Runs of more steps than a stretch have a loop more, which takes 10 ms to
+        trace, so where the longer run has it, m is so many epochs that the shorter one has it too. Else it is 1.
+        """
         epoch = self.task.per_epoch
         epochs = max(1, round(steps / epoch))
-        short = self._seconds(epoch)
-        return epochs * epoch, self._seconds((1 + epochs) * epoch) - short
+        before = 1 if (1 + epochs) * epoch <= STRETCH else STRETCH // epoch + 1
+        short = self._seconds(before * epoch)
+        return epochs * epoch, self._seconds((before + epochs) * epoch) - short
 
     def _seconds(self, steps: int) -> float:
         began = perf_counter()

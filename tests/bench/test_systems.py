@@ -5,6 +5,8 @@ import pytest
 from bench.systems import CHAINRULE, make_system
 from bench.tasks import LENET_PADDING, RELU, TASKS
 
+from chainrule.train.slices import STRETCH
+
 
 def reference(task, params, x, y):
     """The loss of a batch, in float64."""
@@ -47,8 +49,13 @@ def test_other_rows_are_not_taken_for_those_of_the_run():
         system.losses(order[::-1])
 
 
-def test_whole_epochs_are_measured():
-    system = make_system(CHAINRULE, TASKS["tiny"])
-    system._seconds = lambda steps: steps * 1e-3
-    assert system.measure(1) == (256, pytest.approx(0.256))
-    assert system.measure(1000) == (1024, pytest.approx(1.024))
+@pytest.mark.parametrize("name", ["tiny", "small", "mnist", "lenet", "wide"])
+def test_whole_epochs_are_measured_and_no_trace(name):
+    """A longer run may be traced otherwise than a short one, which takes longer; two that are compared never are."""
+    system = make_system(CHAINRULE, TASKS[name])
+    epoch = TASKS[name].per_epoch
+    system._seconds = lambda steps: steps * 1e-3 + (0.03 if steps <= STRETCH else 0.04)
+    for steps in (1, 2, 100, 200, 256, 257, 1000, 5000):
+        count, seconds = system.measure(steps)
+        assert count == max(1, round(steps / epoch)) * epoch
+        assert seconds == pytest.approx(count * 1e-3)
