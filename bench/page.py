@@ -45,8 +45,7 @@ METHOD = """## How the figures are got
 - **compile** is the first call of `jit(value_and_grad(loss))` less a later one, in a fresh process, caches off; the
   exponent is the slope of log time over log layers between the last two depths.
 - **Subnormal numbers** are kept by chainrule, as by NumPy and torch; jax sets them to zero. The gradients of the first
-  200 of 1,000 layers of tanh are such numbers, each of which takes the processor some 150 cycles: it is that which the
-  rows of 1,000 layers show. With orthogonal weights, where there are none, a call takes a sixth of the time.
+  of 1,000 layers of tanh are such numbers, on which processors are slow: the rows of 1,000 layers show that, too.
 - **memory** is the largest resident set of a fresh process that trains 100 steps on 60,000 rows (188 MB).
 - **first** is from the start of the process to the loss of one step of `small`; *cold* with an empty object cache.
 """
